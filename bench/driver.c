@@ -1,8 +1,9 @@
-/* driver SOCKET CONNECTIONS MESSAGES EACH FILE...
+/* driver SOCKET CONNECTIONS MESSAGES EACH PARTIES FILE...
  *
  * Plays an MTA with CONNECTIONS smtpd processes, each a process here too, so that what is measured is
  * the filter. Each opens a milter connection, sends EACH messages through it (0: all), opens the next.
- * The files are taken in turn until MESSAGES are through. Packets are sent as Postfix sends them: held
+ * PARTIES clients take turns, a connection each, every one with a sender of its own, and write to
+ * RECIPIENTS_EACH people in turn. The files are taken in turn until MESSAGES are through. Packets are sent as Postfix sends them: held
  * back until a reply is due. Replies are awaited only where the filter has not said that it gives none.
  *
  * Output, a line for each message: reply octet ('-' if the connection broke), microseconds from MAIL to
@@ -29,18 +30,18 @@ enum {
     QUIET_MAIL = 0x4000, QUIET_RCPT = 0x8000, QUIET_DATA = 0x10000, QUIET_EOH = 0x40000,
     QUIET_BODY = 0x80000, LEADING_BLANK = 0x100000
 };
-enum { CHUNK = 65535, REPLY_LIMIT = 1 << 20, CONNECT_TRIES = 500 };
+enum { CHUNK = 65535, REPLY_LIMIT = 1 << 20, CONNECT_TRIES = 500, RECIPIENTS_EACH = 4 };
 
 struct field { uint32_t name, name_length, value, value_length; };
 struct message { unsigned char *octets; size_t size, body; struct field *fields; int field_count; };
 struct record { char reply; uint32_t whole, end; };
 
 /* What all processes share: who takes which message, and what came of it. */
-static struct { atomic_long next; struct record records[]; } *shared;
+static struct { atomic_long next, connections; struct record records[]; } *shared;
 
 static struct message *messages;
 static int message_count;
-static long wanted, each;
+static long wanted, each, parties;
 static const char *path;
 
 static void die(const char *what) { perror(what); exit(1); }
@@ -93,7 +94,7 @@ static void load(const char *name, struct message *m)
     free(raw);
 }
 
-struct line { int fd; uint32_t steps; size_t used; unsigned char out[1 << 18]; };
+struct line { int fd; uint32_t steps; long party, sent; size_t used; unsigned char out[1 << 18]; };
 
 static int flush(struct line *l)
 {
@@ -181,9 +182,18 @@ static int greet(struct line *l)
     memcpy(triple, answer, sizeof triple);
     l->steps = ntohl(triple[2]);
     packet(l, 'D', LITERAL("Cj\0mx.example.test\0{daemon_name}\0MTA"));
-    int said = step(l, NO_CONNECT, QUIET_CONNECT, 'C',
-                    LITERAL("client.example.net\0" "4\x10\x01" "192.0.2.25"));
-    return said == 'c' ? step(l, NO_HELO, QUIET_HELO, 'H', LITERAL("client.example.net")) : said;
+    l->party = atomic_fetch_add(&shared->connections, 1) % parties;
+    l->sent = 0;
+    static const char *networks[] = {"192.0.2", "198.51.100", "203.0.113"}; /* RFC 5737 */
+    char name[128], peer[192];
+    size_t named = snprintf(name, sizeof name, "mail.client%ld.example", l->party) + 1;
+    memcpy(peer, name, named);
+    memcpy(peer + named, "4\x10\x01", 3);
+    size_t size = named + 3;
+    size += snprintf(peer + size, sizeof peer - size, "%s.%ld", networks[l->party % 3],
+                     (l->party / 3 + 25) % 256) + 1;
+    int said = step(l, NO_CONNECT, QUIET_CONNECT, 'C', peer, size);
+    return said == 'c' ? step(l, NO_HELO, QUIET_HELO, 'H', name, named) : said;
 }
 
 static int fields(struct line *l, const struct message *m)
@@ -230,15 +240,34 @@ static int end(struct line *l, const char *id, size_t size)
     }
 }
 
+/* MAIL or RCPT. head: the command, and its macros up to the value of the last, the address. */
+static int mail_command(struct line *l, uint32_t unwanted, uint32_t quiet, const char *head,
+                        const char *address)
+{
+    char text[256], command = *head++;
+    size_t size = 0;
+    for (int words = 0; words < 3; words++) {
+        size_t word = strlen(head + size) + 1;
+        memcpy(text + size, head + size, word);
+        size += word;
+    }
+    size += snprintf(text + size, sizeof text - size, "%s", address) + 1;
+    packet(l, 'D', text, size);
+    size = snprintf(text, sizeof text, "<%s>", address) + 1;
+    return step(l, unwanted, quiet, command, text, size);
+}
+
 static int send_one(struct line *l, const struct message *m, long number, int64_t *began)
 {
     char id[32];
     size_t size = snprintf(id, sizeof id, "B%08lX", number) + 1;
     int said;
-    packet(l, 'D', LITERAL("M{mail_mailer}\0esmtp\0{mail_addr}\0ann@example.net"));
-    said = step(l, NO_MAIL, QUIET_MAIL, 'M', LITERAL("<ann@example.net>"));
-    packet(l, 'D', LITERAL("R{rcpt_mailer}\0local\0{rcpt_addr}\0joe@example.test"));
-    if (said == 'c') said = step(l, NO_RCPT, QUIET_RCPT, 'R', LITERAL("<joe@example.test>"));
+    char address[128];
+    snprintf(address, sizeof address, "ann@sender%ld.example", l->party);
+    said = mail_command(l, NO_MAIL, QUIET_MAIL, "MM{mail_mailer}\0esmtp\0{mail_addr}", address);
+    snprintf(address, sizeof address, "joe%ld@example.test", (l->party + l->sent++ % RECIPIENTS_EACH) % parties);
+    if (said == 'c')
+        said = mail_command(l, NO_RCPT, QUIET_RCPT, "RR{rcpt_mailer}\0local\0{rcpt_addr}", address);
     if (said == 'c') said = step(l, NO_DATA, QUIET_DATA, 'T', "", 0);
     if (said == 'c' && !(l->steps & NO_HEADERS)) said = fields(l, m);
     if (said == 'c') said = step(l, NO_EOH, QUIET_EOH, 'N', "", 0);
@@ -295,17 +324,18 @@ static void play(void)
 
 int main(int count, char **arguments)
 {
-    if (count < 6) {
-        fputs("usage: driver SOCKET CONNECTIONS MESSAGES EACH FILE...\n", stderr);
+    if (count < 7) {
+        fputs("usage: driver SOCKET CONNECTIONS MESSAGES EACH PARTIES FILE...\n", stderr);
         return 64;
     }
     int connections = atoi(arguments[2]);
     path = arguments[1];
     wanted = atol(arguments[3]);
     each = atol(arguments[4]);
-    message_count = count - 5;
+    parties = atol(arguments[5]);
+    message_count = count - 6;
     messages = calloc(message_count, sizeof *messages);
-    for (int i = 0; i < message_count; i++) load(arguments[5 + i], &messages[i]);
+    for (int i = 0; i < message_count; i++) load(arguments[6 + i], &messages[i]);
     shared = mmap(NULL, sizeof *shared + wanted * sizeof(struct record), PROT_READ | PROT_WRITE,
                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED) die("mmap");

@@ -59,10 +59,14 @@ def drive(
     messages: int,
     connections: int,
     each: int,
+    parties: int = 1,
 ) -> Run:
-    """Send messages through the filter on that socket; `each` through one connection, 0: all."""
+    """Send messages through the filter on that socket; `each` through one connection, 0: all.
+
+    parties: clients that take turns, each with a sender of its own and some recipients.
+    """
     done = subprocess.run(
-        [program, socket, *map(str, (connections, messages, each)), *files],
+        [program, socket, *map(str, (connections, messages, each, parties)), *files],
         capture_output=True,
         text=True,
         check=True,

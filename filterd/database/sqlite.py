@@ -15,6 +15,7 @@ import glob
 import os
 import sqlite3
 import stat
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -78,6 +79,24 @@ class SqliteFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        # In half the time that a Path takes; every transaction looks at them.
+        self._names = str(path), f"{path}-wal", str(path.parent)
+        self._mutex = threading.Lock()
+        self._users = 0
+        self._folder = -1
+        self._folder_inode = 0
+
+    def __del__(self) -> None:
+        if self._folder >= 0:
+            os.close(self._folder)
+
+    def leave_to_parent(self) -> None:
+        """In a process that was forked: the parent's lock on the folder is not ours to give up."""
+        self._mutex = threading.Lock()
+        self._users = 0
+        if self._folder >= 0:
+            os.close(self._folder)
+            self._folder = -1
 
     def create(self) -> None:
         """Make an empty database (0600) if there is none.
@@ -103,11 +122,11 @@ class SqliteFile:
     def identity(self) -> Identity | None:
         """Which database this is now; None if there is none. A connection is good for one."""
         try:
-            found = self.path.stat()
+            found = os.stat(self._names[0])  # noqa: PTH116  (see above)
         except FileNotFoundError:
             return None
         try:
-            log = Path(f"{self.path}-wal").stat().st_ino
+            log = os.stat(self._names[1]).st_ino  # noqa: PTH116
         except FileNotFoundError:
             log = 0
         return found.st_dev, found.st_ino, log
@@ -120,22 +139,66 @@ class SqliteFile:
         have to be everybody's.
         Raises TimeoutError after `WAIT_LIMIT`, `ALONE_LIMIT`.
         """
-        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        if not alone:
+            self.join()
+            try:
+                yield
+            finally:
+                self.leave()
+            return
+        folder, _inode = self._opened_folder()
         try:
-            deadline = time.monotonic() + (ALONE_LIMIT if alone else WAIT_LIMIT)
-            wanted = (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB
-            while True:
-                try:
-                    fcntl.flock(folder, wanted)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() >= deadline:
-                        raise TimeoutError(0, "others use it", str(self.path)) from None
-                    time.sleep(_POLL)
+            deadline = time.monotonic() + ALONE_LIMIT
+            while not _locked(folder, fcntl.LOCK_EX):
+                self._wait(deadline)
             yield
         finally:
             os.close(folder)
+
+    def join(self) -> None:
+        """Begin to use the file; `leave` ends that. The threads of a process have one lock, on one
+        descriptor that stays open: a transaction takes little longer than the opening would."""
+        deadline = time.monotonic() + WAIT_LIMIT
+        while True:
+            with self._mutex:
+                if self._users or self._locks():
+                    self._users += 1
+                    return
+            self._wait(deadline)
+
+    def leave(self) -> None:
+        """End what `join` began."""
+        with self._mutex:
+            self._users -= 1
+            if not self._users:
+                fcntl.flock(self._folder, fcntl.LOCK_UN)
+
+    def _locks(self) -> bool:
+        """Lock the folder for all threads, if nobody has it alone."""
+        while True:
+            if self._folder < 0:
+                self._folder, self._folder_inode = self._opened_folder()
+            if not _locked(self._folder, fcntl.LOCK_SH):
+                return False
+            try:
+                if os.stat(self._names[2]).st_ino == self._folder_inode:  # noqa: PTH116
+                    return True
+            except FileNotFoundError:
+                pass
+            # Another folder has the name now.
+            os.close(self._folder)
+            self._folder = -1
+
+    def _opened_folder(self) -> tuple[int, int]:
+        """A descriptor of the folder, and its inode."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        return folder, os.fstat(folder).st_ino
+
+    def _wait(self, deadline: float) -> None:
+        if time.monotonic() >= deadline:
+            raise TimeoutError(0, "others use it", str(self.path))
+        time.sleep(_POLL)
 
     def put_aside(self, now: float, why: str = "broken") -> Path:
         """Rename the database and what belongs to it, to `.why-DATE`; the new name.
@@ -182,3 +245,12 @@ class SqliteFile:
         """The files that were set aside, oldest first."""
         found = self.path.parent.glob(f"{self.path.name}.broken-*")
         return sorted(path for path in found if not path.name.endswith(COMPANIONS))
+
+
+def _locked(folder: int, how: int) -> bool:
+    """Lock a folder, unless others have it."""
+    try:
+        fcntl.flock(folder, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -9,12 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address
+
+LONGEST_IP = 100
+"""Characters of an address: one with a scope has 39, a percent sign and the name of an
+interface."""
+
+IPS_REMEMBERED = 4096
+"""Texts whose address is remembered."""
 
 
 def ip(text: str) -> IPv4Address | IPv6Address | None:
     """An IP address as text, `::ffff:192.0.2.1` as the IPv4 address that it is; None for what is
     none."""
+    # One message leads to a dozen looks at the same few; what is longer would fill the memory.
+    return _remembered(text) if len(text) <= LONGEST_IP else None
+
+
+@lru_cache(IPS_REMEMBERED)
+def _remembered(text: str) -> IPv4Address | IPv6Address | None:
     try:
         found = ip_address(text)
     except ValueError:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_network
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 
 from filterd.message.address import Mailbox, canonical_domain
 from filterd.message.envelope import Client, Envelope, Recipient, ip
@@ -12,6 +13,9 @@ LOCAL = "local"
 """Among networks: this host itself."""
 
 Network = IPv4Network | IPv6Network
+
+_REMEMBERED = 4096
+"""Addresses of which answers are kept: filters ask the same of one several times a message."""
 
 MAPPED_BITS = 96
 """Bits of an IPv4-mapped IPv6 address before the IPv4 address, RFC 4291 §2.5.5.2."""
@@ -87,9 +91,14 @@ PRIVATE = networks(
 4291, RFC 6890. None of the Internet's."""
 
 
+@lru_cache(_REMEMBERED)
+def _is_outside_private(address: str) -> bool:
+    return not is_in_networks(address, PRIVATE)
+
+
 def is_public(address: str) -> bool:
     """True for an address that means the same host everywhere; False for other texts."""
-    return ip(address) is not None and not is_in_networks(address, PRIVATE)
+    return ip(address) is not None and _is_outside_private(address)
 
 
 def is_in_networks(address: str, known: Sequence[Network]) -> bool:
@@ -106,5 +115,9 @@ def network_of(address: str, ipv4: int, ipv6: int) -> str:
     found = ip(address)
     if found is None:
         return address
-    bits = ipv4 if found.version == 4 else ipv6
-    return str(ip_network((found, bits), strict=False))
+    return _network_of(found, ipv4 if found.version == 4 else ipv6)
+
+
+@lru_cache(_REMEMBERED)
+def _network_of(address: IPv4Address | IPv6Address, bits: int) -> str:
+    return str(ip_network((address, bits), strict=False))

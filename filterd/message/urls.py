@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 from filterd.message.address import DOMAIN_LIMIT, LABEL_LIMIT, canonical_domain
@@ -36,6 +37,9 @@ URL_LIMIT = 2048
 NESTED_LIMIT = 3
 """URLs in one another, as in `https://a.example/?to=https://b.example/`."""
 
+HOSTS_REMEMBERED = 4096
+"""Of URLs, whose canonical form is remembered."""
+
 SCHEMES = (b"http", b"https", b"ftp", b"ftps", b"ws", b"wss")
 """Schemes that lead to a host."""
 
@@ -44,6 +48,7 @@ SCHEMES = (b"http", b"https", b"ftp", b"ftps", b"ws", b"wss")
 _ATTRIBUTE = re.compile(rb"=\s*+(?=\"([^\"]*+)|'([^']*+)|([^\s\"'<>=]++))")
 _SCHEME = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]{1,15}\Z")
 _URL_LIKE = re.compile(rb"(?i)(?:(?:https?|ftp):|mailto:|//|www\.)")
+_AUTHORITY_END = re.compile(rb"[/?#]")
 _REST = re.compile(rb"[^\x00-\x20\"'<>`{}|^\x7f]*+")
 _WWW = re.compile(rb"(?i)(?<![A-Za-z0-9@./_-])www\.(?=[A-Za-z0-9\x80-\xff-])")
 _MAIL_HOST = re.compile(
@@ -120,6 +125,7 @@ class _Search:
 
     found: dict[Url, None] = field(default_factory=dict)
     seen: set[tuple[str, str]] = field(default_factory=set)
+    read: set[tuple[bytes, bytes]] = field(default_factory=set)
     room: int = TEXT_LIMIT
     exceeds: bool = False
 
@@ -198,13 +204,16 @@ class _Search:
 
     def _url(self, scheme: bytes, rest: bytes, place: Place, nested: int = 0) -> None:
         """Keep a URL and those in it. rest: all behind the scheme's colon."""
-        rest = rest.translate(_OTHER_SLASHES)
-        if not scheme.lower().endswith(SCHEMES):  # `Seehttp://`: a word without a blank behind it
-            return
-        behind = rest.lstrip(b"/")
-        authority = re.split(rb"[/?#]", behind, maxsplit=1)[0]
+        scheme = scheme.lower()
+        # What an attribute has, the text of the HTML has once more.
+        if (scheme, rest) in self.read or not scheme.endswith(SCHEMES):
+            return  # the latter as in `Seehttp://`: a word without a blank behind it
+        self.read.add((scheme, rest))
+        behind = rest.translate(_OTHER_SLASHES).lstrip(b"/")
+        end = _AUTHORITY_END.search(behind)
+        authority = behind if end is None else behind[: end.start()]
         host = authority.rpartition(b"@")[2]
-        self._keep(host, scheme.lower() + b"://" + behind, place)
+        self._keep(host, scheme + b"://" + behind, place)
         inner = unquote_to_bytes(behind[len(authority) :]) if b"%" in behind else behind
         at = inner.find(b"://", len(authority) if inner is behind else 0)
         if at >= 0 and nested < NESTED_LIMIT:
@@ -230,6 +239,11 @@ class _Search:
 def canonical_host(raw: bytes) -> str:
     """The host of a URL's authority, without user and port: a domain in A-labels, or an IP address
     in its usual notation; `""` for what leads nowhere."""
+    # A newsletter has its own host in each of a hundred URLs.
+    return _remembered_host(raw) if len(raw) <= DOMAIN_LIMIT else _host(raw)
+
+
+def _host(raw: bytes) -> str:
     if raw.startswith(b"["):
         literal = raw[1:64].partition(b"]")[0].decode("ascii", "replace")
         found = None if "%" in literal else ip(literal)
@@ -249,6 +263,9 @@ def canonical_host(raw: bytes) -> str:
     if not all(len(label) <= LABEL_LIMIT and _HOST_LABEL.fullmatch(label) for label in labels):
         return ""
     return name
+
+
+_remembered_host = lru_cache(HOSTS_REMEMBERED)(_host)
 
 
 def _ipv4(name: str) -> str | None:

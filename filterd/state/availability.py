@@ -28,14 +28,24 @@ class Availability:
     def attempt(self) -> Iterator[None]:
         """Ask the store within the block. Raises StateError at once, with the same cause, for
         so long after a block did."""
-        if self._why and self._clock() < self._asked_again:
-            raise StateError(self._why)
+        self.require()
         try:
             yield
-        except StateFullError:
-            # It answers.
-            raise
         except StateError as error:
-            self._why, self._asked_again = str(error), self._clock() + self._pause
+            self.failed(error)
             raise
+        self.answered()
+
+    def require(self) -> None:
+        """Raise StateError if it is not to be asked now."""
+        if self._why and self._clock() < self._asked_again:
+            raise StateError(self._why)
+
+    def answered(self) -> None:
+        """Take note that it answered."""
         self._why = ""
+
+    def failed(self, error: StateError) -> None:
+        """Take note of an error; one that is full answers."""
+        if not isinstance(error, StateFullError):
+            self._why, self._asked_again = str(error), self._clock() + self._pause

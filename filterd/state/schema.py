@@ -11,6 +11,10 @@ from filterd.database.schema import Schema, filled, refuse_foreign
 PAGE_SIZE = 4096
 """Octets of a page of SQLite's files, https://www.sqlite.org/pragma.html#pragma_page_size"""
 
+LOG_SIZE = 16 << 20
+"""Octets of the write-ahead log from which it is written into the file, which waits for the disk:
+every message changes some pages, most of them the same ones."""
+
 meta = sa.MetaData()
 
 entries = sa.Table(
@@ -53,6 +57,7 @@ def schema(timeout: float, size_limit: int) -> Schema:
         pragmas=(
             "journal_mode = WAL",
             "synchronous = NORMAL",
+            f"wal_autocheckpoint = {LOG_SIZE // PAGE_SIZE}",
             f"max_page_count = {(size_limit << 20) // PAGE_SIZE}",
         ),
         busy=timeout,

@@ -62,6 +62,13 @@ _INSERTS: Mapping[str, Callable[[sa.Table], _Insert]] = {
 TOUCH = {name: _upserting(make(entries), keeps=True) for name, make in _INSERTS.items()}
 PUT = {name: _upserting(make(entries), keeps=False) for name, make in _INSERTS.items()}
 COUNT = {name: _counting(make(counts)) for name, make in _INSERTS.items()}
+COUNT_ON = (
+    sa.update(counts)
+    .where(*(counts.c[n] == sa.bindparam(f"of_{n}") for n in ("kind", "name", "seconds", "slot")))
+    .values(latest=counts.c.latest + sa.bindparam("amount"))
+    .returning(*counts.columns)
+)
+"""Counts on in a slot that was begun: no index has to be changed."""
 FIND_ENTRY = sa.select(entries).where(
     *(entries.c[name] == sa.bindparam(name) for name in ("kind", "name"))
 )
@@ -70,24 +77,17 @@ FIND_COUNT = sa.select(counts).where(
 )
 
 
-def upsert(
-    connection: sa.Connection,
-    statements: Mapping[str, _Statement],
-    key: StateKey,
-    now: float,
-    lifetime: float,
-    value: str,
-) -> StateEntry:
-    """Make an entry or change it, by `TOUCH` or `PUT`; as it is then."""
-    row = {
-        **key._asdict(),
+def entry_row(key: StateKey, now: float, lifetime: float, value: str) -> dict[str, Any]:
+    """The row with which `TOUCH` and `PUT` make an entry or change it."""
+    return {
+        "kind": key.kind,
+        "name": key.name,
         "first": now,
         "last": now,
         "count": 1,
         "expires": now + lifetime,
         "value": value[:VALUE_LIMIT],
     }
-    return entry_of(connection.execute(statements[connection.dialect.name], row).one())
 
 
 def has_key(table: sa.Table, key: StateKey) -> sa.ColumnElement[bool]:
@@ -97,14 +97,16 @@ def has_key(table: sa.Table, key: StateKey) -> sa.ColumnElement[bool]:
 
 def count_row(key: StateKey, seconds: int, amount: float, now: float) -> dict[str, Any]:
     """The row with which `COUNT` counts an amount."""
+    slot = slot_of(now, seconds)
     return {
         "kind": key.kind,
         "name": key.name,
         "seconds": seconds,
-        "slot": slot_of(now, seconds),
+        "slot": slot,
         "latest": amount,
         "former": 0.0,
-        "expires": now + _WINDOWS_KEPT * seconds,
+        # From the end of the slot on, so that what is counted within it changes no expiry.
+        "expires": (slot + 1.0 + _WINDOWS_KEPT) * seconds,
     }
 
 
@@ -132,11 +134,7 @@ def entry_of(row: Sequence[Any]) -> StateEntry:
     return StateEntry(StateKey(kind, name), first, last, count, expires, value)
 
 
-def place_of(row: sa.Row[Any]) -> tuple[StateKey, int]:
-    """Key and seconds of a row of `counts`."""
-    return StateKey(row.kind, row.name), row.seconds
-
-
-def window_of(row: sa.Row[Any]) -> Window:
+def window_of(row: Sequence[Any]) -> Window:
     """A row of `counts`."""
-    return Window(row.seconds, row.slot, row.latest, row.former)
+    _kind, _name, seconds, slot, latest, former, _expires = row
+    return Window(seconds, slot, latest, former)

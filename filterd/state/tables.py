@@ -15,10 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
 
+from filterd.database.direct import Row, Statements, UsualStatements
 from filterd.database.engine import BrokenDatabaseError, Database, DatabaseError, database
 from filterd.database.sqlite import COMPANIONS
 from filterd.state.availability import RETRY_SECONDS, Availability
@@ -35,6 +37,7 @@ from filterd.state.schema import counts, entries, schema
 from filterd.state.settings import StateSettings
 from filterd.state.statements import (
     COUNT,
+    COUNT_ON,
     EXPIRE_BATCH,
     FIND_COUNT,
     FIND_ENTRY,
@@ -43,13 +46,14 @@ from filterd.state.statements import (
     count_row,
     delete_expired,
     entry_of,
+    entry_row,
     has_key,
-    place_of,
-    upsert,
     window_of,
 )
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 EXPIRE_SECONDS = 5.0
 """Seconds between two looks of one process for what has expired, while it writes."""
@@ -90,23 +94,23 @@ class SqlState:
 
     def get(self, keys: Sequence[StateKey], now: float) -> list[StateEntry | None]:
         """See `SharedState`."""
-        found: list[StateEntry | None] = []
-        with self._transaction() as connection:
-            for key in keys:
-                row = connection.execute(FIND_ENTRY, key._asdict()).one_or_none()
-                entry = None if row is None else entry_of(row)
-                found.append(entry if entry is not None and entry.expires > now else None)
-        return found
+
+        def found(asked: Statements, key: StateKey) -> StateEntry | None:
+            rows = asked.rows(FIND_ENTRY, {"kind": key.kind, "name": key.name})
+            entry = entry_of(rows[0]) if rows else None
+            return entry if entry is not None and entry.expires > now else None
+
+        return self._read(lambda asked: [found(asked, key) for key in keys])
 
     def touch(self, key: StateKey, now: float, lifetime: float, value: str = "") -> StateEntry:
         """See `SharedState`."""
-        with self._writing(now) as connection:
-            return upsert(connection, TOUCH, key, now, lifetime, value)
+        row = entry_row(key, now, lifetime, value)
+        return self._write(lambda asked: entry_of(asked.rows(TOUCH[asked.dialect], row)[0]), now)
 
     def put(self, key: StateKey, now: float, lifetime: float, value: str = "") -> StateEntry:
         """See `SharedState`."""
-        with self._writing(now) as connection:
-            return upsert(connection, PUT, key, now, lifetime, value)
+        row = entry_row(key, now, lifetime, value)
+        return self._write(lambda asked: entry_of(asked.rows(PUT[asked.dialect], row)[0]), now)
 
     def delete(self, key: StateKey) -> bool:
         """See `SharedState`."""
@@ -143,38 +147,40 @@ class SqlState:
         if not amounts:
             return Counted(())
         rows = [
-            count_row(key, seconds, amount, now)
+            ((key, seconds), count_row(key, seconds, amount, now))
             # In one order everywhere, so that two do not wait for each other.
             for (key, seconds), amount in sorted(amounts.items())
         ]
         found: dict[tuple[StateKey, int], Window] = {}
+
+        def counted(asked: Statements) -> None:
+            for place, row in rows:
+                found[place] = window_of(_count(asked, row))
+            exceeded = tuple(
+                number
+                for number, one in enumerate(additions)
+                if one.limit is not None and found[one.key, one.seconds].at(now) > one.limit
+            )
+            if exceeded:
+                raise _NoRoomError(exceeded)
+
         exceeded: tuple[int, ...] = ()
         try:
-            with self._writing(now) as connection:
-                statement = COUNT[connection.dialect.name]
-                for row in rows:
-                    counted = connection.execute(statement, row).one()
-                    found[place_of(counted)] = window_of(counted)
-                exceeded = tuple(
-                    number
-                    for number, one in enumerate(additions)
-                    if one.limit is not None and found[one.key, one.seconds].at(now) > one.limit
-                )
-                if exceeded:
-                    raise _NoRoomError
-        except _NoRoomError:
+            self._write(counted, now)
+        except _NoRoomError as error:
+            exceeded = error.exceeded
             found = {place: one.plus(-amounts[place], now) for place, one in found.items()}
         return Counted(tuple(found[one.key, one.seconds] for one in additions), exceeded)
 
     def windows(self, wanted: Sequence[tuple[StateKey, int]]) -> list[Window]:
         """See `SharedState`."""
-        found = []
-        with self._transaction() as connection:
-            for key, seconds in wanted:
-                place = {**key._asdict(), "seconds": seconds}
-                row = connection.execute(FIND_COUNT, place).one_or_none()
-                found.append(Window(seconds) if row is None else window_of(row))
-        return found
+
+        def found(asked: Statements, key: StateKey, seconds: int) -> Window:
+            place = {"kind": key.kind, "name": key.name, "seconds": seconds}
+            rows = asked.rows(FIND_COUNT, place)
+            return window_of(rows[0]) if rows else Window(seconds)
+
+        return self._read(lambda asked: [found(asked, *place) for place in wanted])
 
     def clear(self, key: StateKey) -> bool:
         """See `SharedState`."""
@@ -200,16 +206,46 @@ class SqlState:
         """See `SharedState`."""
         self._database.leave(self)
 
-    @contextmanager
-    def _writing(self, now: float) -> Iterator[sa.Connection]:
-        """A transaction, after which a process deletes now and then what has expired."""
+    def _read(self, ask: Callable[[Statements], T]) -> T:
+        """What `ask` makes of what it reads."""
+        if self._database.file is None:
+            with self._transaction() as connection:
+                return ask(UsualStatements(connection))
+        return self._asked(lambda: self._database.read(self, ask))
+
+    def _write(self, ask: Callable[[Statements], T], now: float) -> T:
+        """The same in a transaction, after which a process deletes now and then what has
+        expired."""
         try:
-            with self._transaction(writes=True) as connection:
-                yield connection
+            if self._database.file is None:
+                with self._transaction(writes=True) as connection:
+                    found = ask(UsualStatements(connection))
+            else:
+                found = self._asked(lambda: self._written(ask))
         except StateFullError:
             self._expire_now_and_then(now)
             raise
         self._expire_now_and_then(now)
+        return found
+
+    def _written(self, ask: Callable[[Statements], T]) -> T:
+        with self._turn(writes=True) as deadline:
+            return self._database.write(self, ask, deadline)
+
+    def _asked(self, ask: Callable[[], T]) -> T:
+        """`attempt` and `_errors`, for what a message takes several of."""
+        self._availability.require()
+        try:
+            found = ask()
+        except DatabaseError as error:
+            told = self._told(error)
+            self._availability.failed(told)
+            raise told from error
+        except StateError as error:
+            self._availability.failed(error)
+            raise
+        self._availability.answered()
+        return found
 
     def _expire_now_and_then(self, now: float) -> None:
         if time.monotonic() < self._expire_again:
@@ -229,17 +265,28 @@ class SqlState:
 
     @contextmanager
     def _transaction(self, *, writes: bool = False) -> Iterator[sa.Connection]:
-        with self._availability.attempt(), self._turn(writes=writes) as deadline:
-            try:
-                with self._database.transaction(self) as connection:
-                    if writes and connection.dialect.name == "sqlite":
-                        _begin(connection, deadline)
-                    yield connection
-            except BrokenDatabaseError as error:
-                raise StateError(f"{self._where}: {error.cause}{self._set_aside()}") from error
-            except DatabaseError as error:
-                kind = StateFullError if _is_full(error) else StateError
-                raise kind(f"{self._where}: {error.cause}") from error
+        with (
+            self._availability.attempt(),
+            self._turn(writes=writes) as deadline,
+            self._errors(),
+            self._database.transaction(self) as connection,
+        ):
+            if writes and connection.dialect.name == "sqlite":
+                _begin(connection, deadline)
+            yield connection
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except DatabaseError as error:
+            raise self._told(error) from error
+
+    def _told(self, error: DatabaseError) -> StateError:
+        if isinstance(error, BrokenDatabaseError):
+            return StateError(f"{self._where}: {error.cause}{self._set_aside()}")
+        kind = StateFullError if _is_full(error) else StateError
+        return kind(f"{self._where}: {error.cause}")
 
     @contextmanager
     def _turn(self, *, writes: bool) -> Iterator[float]:
@@ -295,8 +342,21 @@ def _begin(connection: sa.Connection, deadline: float) -> None:
         time.sleep(random.uniform(*_LOOK_AGAIN))  # noqa: S311  (so that two do not keep step)
 
 
+def _count(asked: Statements, row: dict[str, Any]) -> Row:
+    """Count an amount; the row as it is then."""
+    if asked.dialect == "sqlite":
+        of = {f"of_{name}": row[name] for name in ("kind", "name", "seconds", "slot")}
+        if rows := asked.rows(COUNT_ON, {**of, "amount": row["latest"]}):
+            return rows[0]
+    return asked.rows(COUNT[asked.dialect], row)[0]
+
+
 class _NoRoomError(Exception):
-    """Ends a transaction of which nothing may stay."""
+    """Ends a transaction of which nothing may stay. exceeded: numbers of the additions."""
+
+    def __init__(self, exceeded: tuple[int, ...]) -> None:
+        super().__init__(exceeded)
+        self.exceeded = exceeded
 
 
 def _is_full(error: DatabaseError) -> bool:

@@ -60,13 +60,11 @@ class ForkServer:
         control: socket.socket,
         pipeline: Pipeline,
         workers: WorkerSettings,
-        threads: int,
         network: str = "",
     ) -> None:
         self._control = control
         self._pipeline = pipeline
         self._memory = workers.memory
-        self._threads = threads
         self._network = network
         self._children: set[int] = set()
 
@@ -159,7 +157,7 @@ class ForkServer:
         try:
             self._begin_child()
             confine(self._memory, niceness=0)
-            serve_stages(peer, self._pipeline.chain.stages, self._threads)
+            serve_stages(peer, self._pipeline.chain.stages)
             status = 0
         except BaseException:  # noqa: BLE001  (as in `_be_worker`)
             traceback.print_exc()
@@ -258,7 +256,7 @@ def main() -> int:
     gc.collect()
     gc.freeze()
     network = without_network(settings)
-    ForkServer(control, pipeline, settings.workers, settings.stages.sessions, network).run()
+    ForkServer(control, pipeline, settings.workers, network).run()
     return 0
 
 

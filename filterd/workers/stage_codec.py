@@ -38,7 +38,8 @@ LONGEST = 1e9
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a stage process is asked: a stage, and the filters to ask in order. begun: how many of
-    the envelope's recipients the process knows already. timeout: seconds for all filters."""
+    the envelope's recipients the process knows already. timeout: seconds for all filters. hurry:
+    each answer is to come at once, not with the others."""
 
     number: int
     session: Session
@@ -46,6 +47,7 @@ class Question:
     timeout: float
     recipient: Recipient | None = None
     begun: int = 0
+    hurry: bool = False
 
 
 def encode_question(question: Question) -> bytes:
@@ -58,6 +60,7 @@ def encode_question(question: Question) -> bytes:
             "filters": question.filters,
             "timeout": question.timeout,
             "recipient": None if one is None else _plain(one),
+            "hurry": question.hurry,
         }
     ).encode()
 
@@ -89,6 +92,7 @@ def decode_question(value: dict[str, Any], known: Sequence[Recipient]) -> Questi
         value["timeout"],
         None if one is None else _recipient(one),
         value["begun"],
+        value["hurry"],
     )
 
 
@@ -130,18 +134,33 @@ def _recipient(value: list[str]) -> Recipient:
     return Recipient(value[0], tuple(value[2:]), value[1])
 
 
-def encode_answer(number: int, answer: StageAnswer) -> bytes:
-    """What one filter says."""
-    value: dict[str, Any] = {"of": number, "filter": answer.name, "ms": answer.milliseconds}
-    if answer.failure is not None:
-        value["failure"] = [answer.failure.kind.value, answer.failure.detail]
-    if answer.verdict != NO_OPINION:
-        value["verdict"] = plain_verdict(answer.verdict)
+def encode_said(number: int, answers: Sequence[StageAnswer], *, ended: bool) -> bytes:
+    """What filters say, the next ones in their order. ended: there are no more."""
+    value: dict[str, Any] = {"of": number, "said": [_plain_answer(one) for one in answers]}
+    if ended:
+        value["end"] = number
     return written(value).encode()
 
 
-def decode_answer(value: dict[str, Any], filters: Sequence[str]) -> StageAnswer:
+def _plain_answer(answer: StageAnswer) -> dict[str, Any]:
+    value: dict[str, Any] = {"filter": answer.name, "ms": answer.milliseconds}
+    if answer.failure is not None:
+        value["failure"] = [answer.failure.kind.value, answer.failure.detail]
+    if answer.verdict is not NO_OPINION and answer.verdict != NO_OPINION:
+        value["verdict"] = plain_verdict(answer.verdict)
+    return value
+
+
+def decode_said(value: dict[str, Any], filters: Sequence[str]) -> list[StageAnswer]:
+    """The answers of a frame that `encode_said` made, checked. filters: those that were asked.
+    Raises AnswerError."""
+    return [decode_answer(one, filters) for one in _list(value, "said")]
+
+
+def decode_answer(value: object, filters: Sequence[str]) -> StageAnswer:
     """A filter's answer, checked. filters: those that were asked. Raises AnswerError."""
+    if not isinstance(value, dict):
+        raise AnswerError("said: expected answers")
     name, spent = value.get("filter"), value.get("ms")
     if not isinstance(name, str) or name not in filters:
         raise AnswerError("filter: was not asked")

@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-import queue
 import socket
 import threading
 import time
@@ -28,7 +27,7 @@ from filterd.chain.verdict import NO_OPINION, Failure, FailureKind
 from filterd.message import Recipient
 from filterd.workers.shares import Shares
 from filterd.workers.stage_codec import Question, encode_question, encode_reported
-from filterd.workers.stage_process import PING_INTERVAL, Asked, StageProcess
+from filterd.workers.stage_process import Asked, StageProcess
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +46,9 @@ ABANDONED_SHARE = 4
 
 CLIENT_SHARE = 4
 """So many parts of the questions at a time may be about one client: one."""
+
+HURRY_LIMIT = 0.1
+"""Seconds until what filters have said is there, once it is asked for."""
 
 END_LIMIT = 5.0
 """Seconds that a process may take to end once it was killed; milliseconds, as a rule."""
@@ -168,8 +170,9 @@ class StagePool:
         while left:
             try:
                 with self._process(end, alone=alone) as process:
+                    asked = {name: links[name] for name in left}
                     found, refused = self._converse(
-                        process, session, {name: links[name] for name in left}, recipient, told, end
+                        process, session, asked, recipient, told, end, hurry=alone
                     )
             except TimeoutError as error:
                 # The process, not a filter, was not there.
@@ -230,9 +233,11 @@ class StagePool:
         recipient: Recipient | None,
         told: Told,
         end: float,
+        *,
+        hurry: bool,
     ) -> tuple[list[StageAnswer], bool]:
         """Ask, and take answers until all are there, one refuses, or one is late; and whether one
-        refuses. Raises _Lost."""
+        refuses. hurry: of a process that ends it is to be known who had answered. Raises _Lost."""
         names = tuple(links)
         begun = told.recipients
         if told.process is not process or told.transaction != session.transaction:
@@ -244,14 +249,20 @@ class StagePool:
             max(end - time.monotonic(), 0.001),
             recipient,
             begun,
+            hurry,
         )
         told.process, told.transaction = process, session.transaction
         told.recipients = len(session.envelope.recipients)
-        asked = process.ask(question.number, names, encode_question(question))
+        frame = encode_question(question)
+        asked = process.ask(question.number, names, frame, hurried=hurry)
         found: list[StageAnswer] = []
         for name in names:
             limit = min(end, time.monotonic() + links[name].timeout)
-            answer = self._answer(process, asked, limit, found)
+            try:
+                answer = self._answer(process, asked, limit, found)
+            except _Lost:
+                process.finish(asked)
+                raise
             if answer is None:
                 process.abandon(asked)
                 self._reconsider(process)
@@ -259,8 +270,9 @@ class StagePool:
                 return [*found, _failed(name, FailureKind.TIMEOUT, late)], False
             found.append(answer)
             if answer.refuses:
-                return found, True
-        return found, False
+                break
+        process.finish(asked)
+        return found, found[-1].refuses
 
     @staticmethod
     def _answer(
@@ -268,10 +280,15 @@ class StagePool:
     ) -> StageAnswer | None:
         """The next answer, None if it is late. Raises _Lost, with what was found before."""
         while True:
-            left = limit - time.monotonic()
             try:
-                answer = asked.answers.get(timeout=min(max(left, 0.001), PING_INTERVAL / 2))
-            except queue.Empty:
+                answer = process.next(asked)
+            except BlockingIOError:
+                if not asked.hurried:
+                    # It may be another one that is late, after this one.
+                    process.hurry(asked)
+                    limit = max(limit, time.monotonic() + HURRY_LIMIT)
+                    continue
+                left = limit - time.monotonic()
                 process.look(late=left <= 0)
                 if left <= 0 and not process.stalled:
                     return None

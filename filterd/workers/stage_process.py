@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import queue
 import socket
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,7 +17,7 @@ from filterd.chain.report_codec import written
 from filterd.chain.stage_chain import StageAnswer
 from filterd.workers.frames import Frames
 from filterd.workers.framing import FrameError
-from filterd.workers.stage_codec import decode_answer, frame_value
+from filterd.workers.stage_codec import decode_said, frame_value
 
 log = logging.getLogger(__name__)
 
@@ -38,20 +38,36 @@ SUSPICION = 0.5
 WRITE_LIMIT = 1
 """Seconds that it may leave unread what it is told, once the kernel's buffer is full."""
 
+READ_SECONDS = 0.1
+"""After which who waits for an answer looks at the time."""
+
+END_LIMIT = 1.0
+"""Seconds until a question's end has to follow its last answer."""
+
+_DOWN_LIMIT = 1.0
+"""Seconds to wait for the reason why a process has ended; it is only for the log."""
+
+_READ_TIME = struct.pack("@ll", 0, int(READ_SECONDS * 1_000_000))
+"""The same for the kernel (SO_RCVTIMEO, struct timeval)."""
+
 _WRITE_TIME = struct.pack("@ll", WRITE_LIMIT, 0)
 """The same for the kernel (SO_SNDTIMEO, struct timeval)."""
 
 
 @dataclass(slots=True, eq=False)
 class Asked:
-    """A question under way. answers: what filters said, None at the end of all answers. lost: why
-    there are no more, where the process ended. filters: those that were asked. said: how many
-    answers have come."""
+    """A question under way. line: where it was put, None where the process had ended. filters:
+    those that were asked. hurried: answers are to come at once. said: those that have come and were
+    not taken; count: how many have come. ended: there are no more. lost: why, where it is the
+    process that ended."""
 
     number: int
+    line: Frames | None
     filters: tuple[str, ...]
-    said: int = 0
-    answers: queue.SimpleQueue[StageAnswer | None] = field(default_factory=queue.SimpleQueue)
+    hurried: bool = False
+    said: deque[StageAnswer] = field(default_factory=deque)
+    count: int = 0
+    ended: bool = False
     lost: str = ""
 
 
@@ -72,10 +88,12 @@ class StageProcess:
         self._frames = Frames(peer, ANSWER_LIMIT)
         self._kill, self._ended, self._idle = kill, ended, idle
         self._lock = threading.Lock()
-        self._open: dict[int, Asked] = {}
+        self._lines: list[Frames] = []
+        self._open: dict[int, Frames] = {}
         self._abandoned: dict[int, float] = {}
         self._heard = self._pinged = time.monotonic()
-        self._down = ""
+        self._why = ""
+        self._down = threading.Event()
         self.answered = 0
         """Questions that it has answered."""
         self.stalled = False
@@ -87,40 +105,126 @@ class StageProcess:
         """Begin to listen."""
         threading.Thread(target=self._listen, name=f"stages {self.pid}", daemon=True).start()
 
-    def ask(self, number: int, filters: tuple[str, ...], frame: bytes) -> Asked:
-        """Put a question; the answers come into its queue."""
-        asked = Asked(number, filters)
+    def ask(
+        self, number: int, filters: tuple[str, ...], frame: bytes, *, hurried: bool = False
+    ) -> Asked:
+        """Put a question; `next` has the answers, and `finish` or `abandon` ends it."""
+        try:
+            line = self._line(number)
+            if line is not None:
+                line.send(frame)
+        except OSError as error:
+            # It has ended, or reads no more and has half of a frame. Who reads sees the end.
+            log.debug("stage process %d: %s", self.pid, error)
+            self._kill()
+        return Asked(number, line, filters, hurried)
+
+    def _line(self, number: int) -> Frames | None:
+        """A line for a question; None if the process has ended."""
         with self._lock:
-            if self._down:
-                asked.lost = self._down
-                asked.answers.put(None)
-                return asked
+            if self._down.is_set():
+                return None
             if not self._open:
                 # Nobody asked whether it runs while nobody waited.
                 self._heard = time.monotonic()
-            self._open[number] = asked
-        self._send(frame)
-        return asked
+            if self._lines:
+                line = self._open[number] = self._lines.pop()
+                return line
+            ours, theirs = socket.socketpair()
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _WRITE_TIME)
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, _READ_TIME)
+            line = self._open[number] = Frames(ours, ANSWER_LIMIT)
+        with theirs:
+            self._send(written({"line": 0}).encode(), theirs.fileno())
+        return line
+
+    def next(self, asked: Asked) -> StageAnswer | None:
+        """The next answer, None if there are no more. Raises BlockingIOError if none comes within
+        `READ_SECONDS`."""
+        while not asked.said and not asked.ended:
+            self._read(asked)
+        return asked.said.popleft() if asked.said else None
+
+    def _read(self, asked: Asked) -> None:
+        """Read a frame of a question's line."""
+        try:
+            frame = None if asked.line is None else asked.line.receive()
+            if frame is not None:
+                self._heard = time.monotonic()
+                self._take(asked, frame_value(frame))
+                return
+            why = ""
+        except FrameError as error:
+            why = str(error)
+        except (AnswerError, TypeError, KeyError) as error:
+            why = self._nonsense(error)
+        asked.ended = True
+        asked.lost = self._end(why)
+
+    def _take(self, asked: Asked, value: dict[str, Any]) -> None:
+        if value.get("of") != asked.number:
+            raise AnswerError("of: expected the number of the question")
+        answers = decode_said(value, asked.filters)
+        asked.count += len(answers)
+        if asked.count > len(asked.filters):
+            raise AnswerError("more answers than filters that were asked")
+        if any(one.failure is not None and one.failure.kind == "memory" for one in answers):
+            self.spent = True
+        asked.said.extend(answers)
+        asked.ended = "end" in value
+
+    def _nonsense(self, error: Exception) -> str:
+        self._why = f"its answer cannot be used: {error}"
+        log.error("stage process %d: %s", self.pid, self._why)
+        self._kill()
+        return self._why
+
+    def _end(self, why: str) -> str:
+        """Why it has ended, as far as can be known within a moment."""
+        self._down.wait(_DOWN_LIMIT)
+        return f"stage process {self.pid}: {self._why or why or 'ended'}"
+
+    def finish(self, asked: Asked) -> None:
+        """All answers that matter have come: read the end, which follows them at once."""
+        end = time.monotonic() + END_LIMIT
+        while not asked.ended:
+            try:
+                self._read(asked)
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    self.abandon(asked)
+                    return
+        with self._lock:
+            line = self._open.pop(asked.number, None)
+            if line is not None and not asked.lost:
+                self._lines.append(line)
+                self.answered += 1
+        self._idle(self)
 
     def tell(self, frame: bytes) -> None:
         """Say something that has no answer."""
         self._send(frame)
 
-    def _send(self, frame: bytes) -> None:
+    def _send(self, frame: bytes, *descriptors: int) -> None:
         try:
-            self._frames.send(frame)
+            self._frames.send(frame, *descriptors)
         except OSError as error:
-            # It has ended, or reads no more and has half of a frame. The listener sees the end, and
-            # says so to all who wait.
             log.debug("stage process %d: %s", self.pid, error)
             self._kill()
+
+    def hurry(self, asked: Asked) -> None:
+        """Have what filters have said so far."""
+        asked.hurried = True
+        self._send(written({"hurry": asked.number}).encode())
 
     def abandon(self, asked: Asked) -> None:
         """Wait no longer for a question's answers: a filter has used up its time."""
         with self._lock:
-            if self._open.pop(asked.number, None) is None:
+            line = self._open.pop(asked.number, None)
+            if line is None:
                 return
             self._abandoned[asked.number] = time.monotonic()
+        line.close()
         self._send(written({"cancel": asked.number}).encode())
 
     def look(self, *, late: bool = False) -> None:
@@ -128,7 +232,7 @@ class StageProcess:
         of a filter is over."""
         now, limit = time.monotonic(), SUSPICION if late else STALL_LIMIT
         with self._lock:
-            if self._down or self.stalled:
+            if self._down.is_set() or self.stalled:
                 return
             if now - self._heard < PING_INTERVAL:
                 return
@@ -158,50 +262,37 @@ class StageProcess:
         self._kill()
 
     def _listen(self) -> None:
-        """Thread: give answers to those who wait, until the process ends."""
+        """Thread: hear what it says beside answers, until it ends."""
         why = "ended"
         try:
             for frame in self._frames.received():
-                self._take(frame_value(frame))
+                self._heed(frame_value(frame))
         except FrameError as error:
             why = str(error)
         except (AnswerError, TypeError, KeyError) as error:
-            why = f"its answer cannot be used: {error}"
-            log.error("stage process %d: %s", self.pid, why)
-            self._kill()
+            why = self._nonsense(error)
         finally:
             self._lose(why)
 
-    def _lose(self, why: str) -> None:
-        """It has ended: tell those who wait."""
-        if self.stalled:
-            why = "it did not run any more, killed"
-        with self._lock:
-            self._down = f"stage process {self.pid}: {why}"
-            lost, self._open = [*self._open.values()], {}
-        for asked in lost:
-            asked.lost = self._down
-            asked.answers.put(None)
-        self._frames.close()
-        self._ended(self)
-
-    def _take(self, value: dict[str, Any]) -> None:
+    def _heed(self, value: dict[str, Any]) -> None:
         with self._lock:
             self._heard = time.monotonic()
-            asked = self._open.get(value.get("of", -1))
-        if "of" in value and asked is not None:
-            asked.said += 1
-            if asked.said > len(asked.filters):
-                raise AnswerError("more answers than filters that were asked")
-            answer = decode_answer(value, asked.filters)
-            if answer.failure is not None and answer.failure.kind == "memory":
-                self.spent = True
-            asked.answers.put(answer)
-        elif "end" in value:
-            with self._lock:
-                self._abandoned.pop(value["end"], None)
-                done = self._open.pop(value["end"], None)
-                self.answered += 1
-            if done is not None:
-                done.answers.put(None)
-            self._idle(self)
+            if "end" not in value or self._abandoned.pop(value["end"], None) is None:
+                return
+            self.answered += 1
+        self._idle(self)
+
+    def _lose(self, why: str) -> None:
+        """It has ended: tell those who wait."""
+        with self._lock:
+            if self.stalled:
+                self._why = "it did not run any more, killed"
+            self._why = self._why or why
+            self._down.set()
+            lines = [*self._lines, *self._open.values()]
+            self._lines = []
+        for line in lines:
+            # Another thread may be reading; the end is what it reads then.
+            line.shut()
+        self._frames.close()
+        self._ended(self)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
 from filterd.filters.dnslists.known import About
 from filterd.message import Message
-from filterd.message.address import Mailbox, canonical_domain
+from filterd.message.address import DOMAIN_LIMIT, Mailbox, canonical_domain
 from filterd.message.envelope import ip
 from filterd.message.matching import is_public
 from filterd.message.received import Hop
@@ -23,6 +24,9 @@ SIGNATURES_LIMIT = 5
 
 SIGNATURE_LIMIT = 4096
 """Octets of one that are read."""
+
+REMEMBERED = 4096
+"""Subjects that are kept; most mail names some of the same hosts."""
 
 RESERVED = frozenset("localhost local localdomain internal invalid onion arpa".split())
 """Top-level domains that no list has (RFC 6761, RFC 6762, RFC 7686, RFC 9476)."""
@@ -99,6 +103,11 @@ class Subject(NamedTuple):
 def subject_of(value: str, exempt: frozenset[str]) -> Subject | None:
     """The subject that an address or a name is; None where nothing is asked: for private addresses,
     and names that have a meaning only within a site or nobody is asked about."""
+    # What is longer is not a name, and would fill the memory.
+    return _remembered(value, exempt) if len(value) <= DOMAIN_LIMIT else _subject(value, exempt)
+
+
+def _subject(value: str, exempt: frozenset[str]) -> Subject | None:
     # A name never has a colon, and its last label is not a number.
     if value[-1:].isdigit() or ":" in value or value.startswith("["):
         address = ip(value.strip("[]").lower().removeprefix("ipv6:"))
@@ -113,6 +122,9 @@ def subject_of(value: str, exempt: frozenset[str]) -> Subject | None:
     if not registered or registered.rpartition(".")[2] in RESERVED or _is_below(name, exempt):
         return None
     return Subject(registered, registered, name)
+
+
+_remembered = lru_cache(REMEMBERED)(_subject)
 
 
 def _is_below(name: str, domains: frozenset[str]) -> bool:

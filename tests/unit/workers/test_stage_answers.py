@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from filterd.chain.checks import AnswerError
 from filterd.chain.stage_chain import StageAnswer
 from filterd.chain.verdict import Action, AddField, Failure, FailureKind, Reply, Symbol, Verdict
-from filterd.workers.stage_codec import decode_answer, encode_answer, frame_value
+from filterd.workers.stage_codec import decode_answer, decode_said, encode_said, frame_value
 
 VERDICT = Verdict(
     Action.REJECT,
@@ -21,7 +21,6 @@ VERDICT = Verdict(
     reply=Reply(550, "5.7.1", "Listed", "policy"),
 )
 SAID: dict[str, Any] = {
-    "of": 1,
     "filter": "lists",
     "ms": 1.5,
     "verdict": {
@@ -47,8 +46,10 @@ def decoded(value: dict[str, Any]) -> StageAnswer:
     ],
 )
 def test_an_answer_arrives(answer: StageAnswer) -> None:
-    assert decode_answer(frame_value(encode_answer(7, answer)), ("lists", "rates")) == answer
-    assert frame_value(encode_answer(7, answer))["of"] == 7
+    frame = frame_value(encode_said(7, [answer], ended=True))
+    assert decode_said(frame, ("lists", "rates")) == [answer]
+    assert (frame["of"], frame["end"]) == (7, 7)
+    assert "end" not in frame_value(encode_said(7, [answer], ended=False))
 
 
 def test_what_the_rows_below_change_is_taken() -> None:

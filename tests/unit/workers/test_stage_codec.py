@@ -36,9 +36,10 @@ from filterd.workers.stage_codec import (
     decode_answer,
     decode_question,
     decode_reported,
-    encode_answer,
+    decode_said,
     encode_question,
     encode_reported,
+    encode_said,
     frame_value,
 )
 
@@ -85,9 +86,9 @@ ANSWERS = [
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_an_answer_comes_as_it_was_given(answer: StageAnswer) -> None:
-    value = frame_value(encode_answer(7, answer))
+    value = frame_value(encode_said(7, [answer], ended=True))
     assert value["of"] == 7
-    found = decode_answer(value, ("a", "b"))
+    (found,) = decode_said(value, ("a", "b"))
     assert found == answer
     assert [s.detail for s in found.verdict.symbols] == [s.detail for s in answer.verdict.symbols]
 
@@ -125,7 +126,7 @@ FORGED: list[dict[str, Any]] = [
 @pytest.mark.parametrize("forged", FORGED, ids=[json.dumps(one)[:60] for one in FORGED])
 def test_a_forged_answer_is_refused(forged: dict[str, Any]) -> None:
     with pytest.raises(AnswerError):
-        decode_answer({"of": 7, "filter": "a", "ms": 1.0, **forged}, ("a",))
+        decode_answer({"filter": "a", "ms": 1.0, **forged}, ("a",))
 
 
 json_values = st.recursive(
