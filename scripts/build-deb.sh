@@ -71,9 +71,10 @@ main()
 END
 chmod 755 "$tree/usr/bin/filterd"
 
-install -D -m 644 packaging/filterd.service "$tree/usr/lib/systemd/system/filterd.service"
-install -D -m 644 packaging/filterd-web.service "$tree/usr/lib/systemd/system/filterd-web.service"
-sed -i '/^# Install as/d' "$tree"/usr/lib/systemd/system/*.service
+for unit in filterd.service filterd-web.service filterd-backup.service filterd-backup.timer; do
+  install -D -m 644 "packaging/$unit" "$tree/usr/lib/systemd/system/$unit"
+done
+sed -i '/^# Install as/d' "$tree"/usr/lib/systemd/system/*
 install -D -m 644 packaging/filterd.sysusers "$tree/usr/lib/sysusers.d/filterd.conf"
 install -D -m 644 packaging/filterd.tmpfiles "$tree/usr/lib/tmpfiles.d/filterd.conf"
 install -D -m 644 "$out/manuals/bash/filterd" "$tree/usr/share/bash-completion/completions/filterd"

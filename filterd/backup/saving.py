@@ -11,12 +11,14 @@ import contextlib
 import hashlib
 import io
 import os
+import re
 import sqlite3
 import stat
 import tarfile
 import tempfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,6 +40,29 @@ BESIDE_SQLITE = ("-wal", "-shm", "-journal")
 
 BUSY_SECONDS = 30.0
 """For which SQLite waits for somebody who writes."""
+
+
+NAME_OF_ARCHIVE = "filterd-%Y%m%dT%H%M%SZ.tar.gz"
+"""How archives in a folder are called, by the time in UTC: in the order in which they were made."""
+
+_NAMED_BY_TIME = re.compile(r"filterd-\d{8}T\d{6}Z\.tar\.gz")
+
+
+def name_of(now: float) -> str:
+    """The name of an archive that is made at that time, seconds since 1970."""
+    return datetime.fromtimestamp(now, UTC).strftime(NAME_OF_ARCHIVE)
+
+
+def thin_out(folder: Path, keep: int) -> None:
+    """Delete the oldest archives that are named by their time, until so many are left. Raises
+    BackupError."""
+    try:
+        with privileges.as_caller():
+            named = [path for path in folder.iterdir() if _NAMED_BY_TIME.fullmatch(path.name)]
+            for path in sorted(named)[:-keep]:
+                path.unlink()
+    except OSError as error:
+        raise BackupError(f"{folder}: {error.strerror}") from None
 
 
 def save(settings: Settings, target: Path) -> Manifest:

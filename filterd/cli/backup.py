@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ import typer
 from filterd.backup.manifest import BackupError, Manifest
 from filterd.backup.restoring import manifest_of
 from filterd.backup.restoring import restore as bring_back
-from filterd.backup.saving import save
+from filterd.backup.saving import name_of, save, thin_out
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.config.load import Settings
 from filterd.lab.programs import answers
@@ -22,8 +23,18 @@ from filterd.system.display import count, size, to_the_second
 
 
 def backup(
-    archive: Annotated[Path, typer.Argument(metavar="FILE.tar.gz", help="must not exist yet")],
+    archive: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE.tar.gz",
+            help="must not exist yet; or a folder, in which it is named by the time",
+        ),
+    ],
     config: ConfigOption = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(min=1, help="with a folder: how many archives stay there, the newest ones"),
+    ] = None,
     as_json: JsonOption = False,
 ) -> int:
     """Save settings, quarantine, models, lists, accounts, history and state in one archive.
@@ -32,8 +43,15 @@ def backup(
     cannot be written.
     """
     loaded = settings(config)
+    folder = archive if archive.is_dir() else None
+    if folder is not None:
+        archive = folder / name_of(time.time())
+    elif keep is not None:
+        fail(f"--keep is for a folder of archives, and {archive} is none", Exit.USAGE)
     with reported(Exit.CANNOT_CREATE, BackupError):
         manifest = save(loaded, archive)
+        if folder is not None and keep is not None:
+            thin_out(folder, keep)
     _print(archive, manifest, as_json)
     for key in manifest.elsewhere:
         sys.stderr.write(

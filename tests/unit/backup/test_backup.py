@@ -408,3 +408,45 @@ def test_the_disk_is_full_while_saving(
     with pytest.raises(BackupError, match=r"a\.tar\.gz: No space left on device$"):
         save(site, tmp_path / "a.tar.gz")
     assert not (tmp_path / "a.tar.gz").exists()
+
+
+def test_in_a_folder_the_newest_stay(
+    site: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "archives"
+    folder.mkdir()
+    (folder / "filterd-by-hand.tar.gz").write_text("of somebody")
+    clock = [1_796_000_000.0]
+    monkeypatch.setattr("filterd.cli.backup.time.time", lambda: clock[0])
+    for _ in range(4):
+        status, _, err = filterd(
+            monkeypatch, capsys, "backup", folder, "--keep", 2, "--config", site.source
+        )
+        assert (status, err) == (0, "")
+        clock[0] += 86400
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "filterd-20261202T005320Z.tar.gz",
+        "filterd-20261203T005320Z.tar.gz",
+        "filterd-by-hand.tar.gz",
+    ]
+    # At the same second there is one already: nothing is deleted.
+    clock[0] -= 86400
+    arguments = ("backup", folder, "--keep", 1, "--config", site.source)
+    status, _, err = filterd(monkeypatch, capsys, *arguments)
+    assert (status, "File exists" in err) == (73, True)
+    assert len(list(folder.iterdir())) == 3
+
+
+def test_a_file_is_no_folder_of_archives(
+    site: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ("backup", tmp_path / "a.tar.gz", "--keep", 2, "--config", site.source)
+    status, _, err = filterd(monkeypatch, capsys, *arguments)
+    assert (status, "--keep is for a folder of archives" in err) == (64, True)
+    assert not (tmp_path / "a.tar.gz").exists()
