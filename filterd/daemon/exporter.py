@@ -33,6 +33,7 @@ from filterd.daemon.stats import BUCKETS, FilterCount
 if TYPE_CHECKING:
     from filterd.daemon.monitor import Monitor
     from filterd.daemon.service import Service
+    from filterd.ops.dns_lists import DnsListStatus
     from filterd.ops.scanners import ClamdStatus, ScannerStatus
     from filterd.ops.status import QuarantineStatus
 
@@ -75,6 +76,7 @@ class DaemonCollector(Collector):
         self._looked_at = float("-inf")
         self._clamd: tuple[ClamdStatus, ...] = ()
         self._scanners: tuple[ScannerStatus, ...] = ()
+        self._dns_lists: tuple[DnsListStatus, ...] = ()
         self._quarantine: QuarantineStatus | None = None
 
     def describe(self) -> list[Metric]:
@@ -88,6 +90,7 @@ class DaemonCollector(Collector):
         yield from self._of_workers()
         self._look()
         yield from self._of_clamd()
+        yield from self._of_dns_lists()
         if self._quarantine is not None and not self._quarantine.error:
             kept = GaugeMetricFamily(
                 "filterd_quarantine_messages", "Messages in the quarantine.", labels=["state"]
@@ -183,7 +186,8 @@ class DaemonCollector(Collector):
             )
 
     def _look(self) -> None:
-        from filterd.ops.scanners import clamd_status, scanner_status  # noqa: PLC0415  (loads much)
+        from filterd.ops.dns_lists import dns_list_status  # noqa: PLC0415  (loads much)
+        from filterd.ops.scanners import clamd_status, scanner_status  # noqa: PLC0415
         from filterd.ops.status import quarantine_status  # noqa: PLC0415
 
         now = time.monotonic()
@@ -191,7 +195,18 @@ class DaemonCollector(Collector):
             settings = self._service.settings
             self._clamd, self._quarantine = clamd_status(settings), quarantine_status(settings)
             self._scanners = scanner_status(settings)
+            self._dns_lists = dns_list_status(settings)
             self._looked_at = now
+
+    def _of_dns_lists(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily(
+            "filterd_dns_list_up",
+            "0 while it is switched off: it does not answer, refuses, or lists everything.",
+            labels=["list"],
+        )
+        for one in self._dns_lists:
+            up.add_metric([one.zone], 0 if one.why else 1)
+        yield up
 
     def _of_clamd(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("filterd_clamd_up", "1 if it answers.", labels=["server"])

@@ -21,6 +21,7 @@ from filterd.config.load import Settings
 from filterd.config.processes import DaemonSettings
 from filterd.history import HistoryError, HistoryQuery
 from filterd.ops.control import ControlError, ask
+from filterd.ops.dns_lists import dns_list_status
 from filterd.ops.scanners import (
     PROBE_SECONDS,
     ClamdStatus,
@@ -171,8 +172,17 @@ def status(
         quarantine_status(settings) if counts is None else _summed(settings, counts),
         flow,
         scanner_status(settings),
-        tuple(filter(None, [unused_clamd(settings)])),
+        tuple(filter(None, [unused_clamd(settings), *_resting(settings, now)])),
     )
+
+
+def _resting(settings: Settings, now: float) -> list[str]:
+    """A sentence for each DNS list that is switched off for a while."""
+    return [
+        f"DNS list {one.zone} is not asked for {one.until - now:.0f} s: {one.why}"
+        for one in dns_list_status(settings, now)
+        if one.why
+    ]
 
 
 def daemon_status(settings: DaemonSettings) -> DaemonStatus:

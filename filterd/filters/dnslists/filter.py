@@ -16,6 +16,7 @@ from filterd.chain.verdict import NO_OPINION, Action, Verdict
 from filterd.filters.dnslists.asking import Asking, ListInUse
 from filterd.filters.dnslists.health import ListHealth
 from filterd.filters.dnslists.known import OF_CLIENT, OF_CONTENT
+from filterd.filters.dnslists.resting import RestingLists
 from filterd.filters.dnslists.settings import DnsListsSettings
 from filterd.filters.dnslists.subjects import of_client, of_content, of_received, spread
 from filterd.message import Envelope, Message, Recipient
@@ -49,7 +50,7 @@ class DnsLists:
         self.settings = settings
         self._services = services
         self._exempt = checked_domains(settings.exempt_domains)
-        self._lists = _in_use(settings)
+        self._lists = _in_use(settings, RestingLists(lambda: services.state))
         self._content = [
             about for about in OF_CONTENT if any(about in one.own.asked for one in self._lists)
         ]
@@ -196,14 +197,14 @@ class DnsLists:
             asking.about(self._lists, about, spread(values, limit))
 
 
-def _in_use(settings: DnsListsSettings) -> tuple[ListInUse, ...]:
+def _in_use(settings: DnsListsSettings, resting: RestingLists) -> tuple[ListInUse, ...]:
     """The lists; those of one zone share its state."""
     healths: dict[str, ListHealth] = {}
     found = []
     for own in settings.lists:
         zone = written(query_name(own.zone))
         health = healths.setdefault(
-            zone, ListHealth(zone, failures=settings.failures, rest=settings.rest)
+            zone, ListHealth(zone, failures=settings.failures, rest=settings.rest, resting=resting)
         )
         found.append(
             ListInUse(

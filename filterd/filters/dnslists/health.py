@@ -13,6 +13,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from filterd.filters.dnslists.resting import RestingLists
+
 TEST_ADDRESS = "127.0.0.1"
 TEST_NAME = "invalid"
 """No list has these."""
@@ -32,7 +34,8 @@ log = logging.getLogger(__name__)
 
 class ListHealth:
     """The state of one zone in this process. failures: questions without an answer in a row after
-    which it rests. rest: seconds. clock: seconds, monotonic. Safe for several threads."""
+    which it rests. rest: seconds. resting: is told of it. clock: seconds, monotonic. Safe for
+    several threads."""
 
     def __init__(
         self,
@@ -40,11 +43,13 @@ class ListHealth:
         *,
         failures: int,
         rest: float,
+        resting: RestingLists | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.zone = zone
         self._limit = failures
         self._first_rest = self._rest = rest
+        self._resting = resting
         self._clock = clock
         self._lock = threading.Lock()
         self._failed = 0
@@ -75,29 +80,39 @@ class ListHealth:
         """It answered a question, whatever it said."""
         with self._lock:
             self._failed = 0
-            if self._reason and self._clock() >= self._until:
+            again = bool(self._reason) and self._clock() >= self._until
+            if again:
                 log.warning("DNS list %s answers again", self.zone)
                 self._reason, self._rest = "", self._first_rest
+        if again and self._resting is not None:
+            self._resting.answers(self.zone)
 
     def failed(self, why: str) -> None:
         """It did not answer a question."""
         with self._lock:
             self._failed += 1
-            if self._failed >= self._limit:
-                self._put_to_rest(why)
+            rest = self._put_to_rest(why) if self._failed >= self._limit else 0.0
+        self._tell(why, rest)
 
     def refused(self, why: str) -> None:
         """It answered with an error, or lists everything."""
         with self._lock:
             self._tested_at.clear()
-            self._put_to_rest(why)
+            rest = self._put_to_rest(why)
+        self._tell(why, rest)
 
-    def _put_to_rest(self, why: str) -> None:
-        now = self._clock()
+    def _put_to_rest(self, why: str) -> float:
+        """For how long it rests from now on, 0.0 if it did so before."""
+        now, rest = self._clock(), self._rest
         self._failed = 0
         if now < self._until:
-            return
+            return 0.0
         self._reason = why
-        self._until = now + self._rest
-        log.warning("DNS list %s is not asked for %.0f s: %s", self.zone, self._rest, why)
-        self._rest = min(2 * self._rest, REST_LIMIT)
+        self._until = now + rest
+        log.warning("DNS list %s is not asked for %.0f s: %s", self.zone, rest, why)
+        self._rest = min(2 * rest, REST_LIMIT)
+        return rest
+
+    def _tell(self, why: str, rest: float) -> None:
+        if rest and self._resting is not None:
+            self._resting.rests(self.zone, why, rest)

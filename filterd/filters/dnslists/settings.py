@@ -17,7 +17,7 @@ from filterd.filters.dnslists.symbols import (
     received_description,
     received_name,
 )
-from filterd.message.address import checked_domains
+from filterd.message.address import canonical_domain, checked_domains
 from filterd.system.mistakes import mistakes
 
 if TYPE_CHECKING:
@@ -108,6 +108,11 @@ class DnsList:
                 f"{meaning.symbol} makes mail better, and everything but the client's address is "
                 'the sender\'s own word; expected ask = ["client"]'
             )
+
+    @property
+    def name(self) -> str:
+        """The zone in lower case and A-labels."""
+        return canonical_domain(self.zone)
 
     @property
     def known(self) -> Known | None:
