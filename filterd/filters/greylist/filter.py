@@ -8,6 +8,7 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import ClassVar
 
+from filterd.auth.spf import check_spf
 from filterd.chain import replies
 from filterd.chain.report import ScanReport
 from filterd.chain.services import Services
@@ -19,11 +20,19 @@ from filterd.filters.greylist.symbols import CAME_AGAIN, DELAYED
 from filterd.filters.greylist.triplets import Judgement, Standing, Triplets
 from filterd.filters.identities import mailbox_of
 from filterd.message import Envelope, Message, Recipient
-from filterd.message.envelope import Client
+from filterd.message.authentication import AuthResult
+from filterd.message.envelope import Client, ip
 from filterd.message.matching import is_in_networks
+from filterd.resolver.lookups import DnsLookups
 
 _MEMORY = "greylist.passed"
-"""Under which a session remembers its transactions that have just passed."""
+"""Under which a session remembers its transactions that have just passed, and whose they are."""
+
+_SPF = "greylist.spf"
+"""Under which a session remembers who sends, as SPF has it, and in which transaction."""
+
+_SHARE = 0.5
+"""Of the time that is left, which SPF may take: the state is asked after it."""
 
 
 class Greylist:
@@ -41,6 +50,11 @@ class Greylist:
         self._services = services
         self._clock = clock
         self._strangers = Strangers(settings)
+
+    def prepare(self) -> None:
+        """Load what questions to the DNS need, to share it with processes that are forked later."""
+        if self.settings.spf:
+            self._services.resolver.prepare()
 
     @cached_property
     def triplets(self) -> Triplets:
@@ -61,12 +75,13 @@ class Greylist:
             return NO_OPINION
         if self._strangers.is_excepted(recipient, session.envelope):
             return NO_OPINION
-        found = self._judge(session.envelope, recipient)
+        client = self._client_at(session)
+        found = self._judge(client, session.envelope, recipient)
         if found.waits:
             return _delay(found)
         if found.standing is Standing.KNOWN:
             return NO_OPINION
-        session.memory.setdefault(_MEMORY, set()).add(session.transaction)
+        session.memory.setdefault(_MEMORY, {})[session.transaction] = client
         return _came_again(found)
 
     def data(self, _session: Session) -> Verdict:
@@ -85,8 +100,10 @@ class Greylist:
             score = math.fsum(symbol.score for symbol in message.symbols)
             if score < settings.min_score:
                 return NO_OPINION
+        client = self._strangers.authenticated(message.authentication)
+        client = client or self._strangers.identity(envelope.client)
         found = [
-            self._judge(envelope, recipient)
+            self._judge(client, envelope, recipient)
             for recipient in envelope.recipients
             if not self._strangers.is_excepted(recipient, envelope)
         ]
@@ -98,21 +115,49 @@ class Greylist:
 
     def reported(self, session: Session, report: ScanReport) -> None:
         """Take note that a message which had waited was good."""
-        passed: set[str] = session.memory.get(_MEMORY, set())
-        came_again = report.id in passed or any(one.name == CAME_AGAIN for one in report.symbols)
-        passed.discard(report.id)
+        passed: dict[str, str] = session.memory.get(_MEMORY, {})
+        client = passed.pop(report.id, "")
+        came_again = client or any(one.name == CAME_AGAIN for one in report.symbols)
         if came_again and report.action is Action.ACCEPT and not report.labelled:
-            client = Client(report.client_name, report.client_address)
-            self.triplets.prove(self._strangers.identity(client), self._clock())
+            own = Client(report.client_name, report.client_address)
+            self.triplets.prove(client or self._strangers.identity(own), self._clock())
 
     def _passes(self, envelope: Envelope) -> bool:
         if is_in_networks(envelope.client.address, self._services.trusted_networks):
             return True  # a relay of the site, which tries again whatever it was that it took
         return self._strangers.are_excepted(envelope)
 
-    def _judge(self, envelope: Envelope, recipient: Recipient) -> Judgement:
+    def _client_at(self, session: Session) -> str:
+        """What of the client counts at RCPT."""
+        envelope = session.envelope
+        client = self._strangers.identity(envelope.client)
+        claimed = self._strangers.claimed(envelope.sender) if self.settings.spf else ""
+        if not claimed or client == claimed:
+            return client
+        transaction, known = session.memory.get(_SPF, ("", ""))
+        if transaction != session.transaction or not transaction:
+            # Asked once, however many recipients follow.
+            known = claimed if self._may_send(session) else client
+            session.memory[_SPF] = session.transaction, known
+        return str(known)
+
+    def _may_send(self, session: Session) -> bool:
+        """Whether SPF lets the client send for the sender. What is not known counts as no."""
+        envelope, address = session.envelope, ip(session.client.address)
+        if address is None or not self._services.resolver.servers:
+            return False
+        seconds = session.seconds_left * _SHARE
+        lookups = DnsLookups(
+            self._services.resolver,
+            seconds=min(seconds, self._services.resolver.settings.timeout),
+        )
+        host = self._services.labels.host(envelope)
+        found, _helo = check_spf(lookups, address, "", envelope.sender, host=host)
+        return found.result is AuthResult.PASS
+
+    def _judge(self, client: str, envelope: Envelope, recipient: Recipient) -> Judgement:
         return self.triplets.judge(
-            self._strangers.identity(envelope.client),
+            client,
             stable_sender(envelope.sender),
             mailbox_of(recipient.address),
             self._clock(),

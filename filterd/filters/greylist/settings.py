@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from annotated_doc import Doc
 from annotated_types import Ge, Gt, Le
@@ -22,8 +22,6 @@ HOUR, DAY = 3600.0, 86400.0
 @dataclass(frozen=True)
 class GreylistSettings:
     """Delays mail of strangers once: who sends it again passes (RFC 6647)."""
-
-    needs_network: ClassVar[bool] = False
 
     when: Annotated[
         Literal["recipient", "message"],
@@ -61,10 +59,17 @@ class GreylistSettings:
     big_senders: Annotated[
         tuple[str, ...],
         Doc(
-            "domains whose clients, by names that the MTA has verified, send from many networks: "
-            "they are one"
+            "domains that send from many networks: their clients, by names that the MTA has "
+            "verified, are one, and so are those whose mail is authenticated; see `spf`"
         ),
     ] = ("google.com", "outlook.com", "yahoo.com", "amazonses.com", "icloud.com")
+    spf: Annotated[
+        bool,
+        Doc(
+            "true: at RCPT ask the DNS whether a client may send for a sender's domain that lies "
+            "below one of `big_senders` (SPF); after the message the filter auth has asked"
+        ),
+    ] = False
     authenticated: Annotated[bool, Doc("true: clients that logged in are delayed, too")] = False
     null_sender: Annotated[
         bool, Doc("true: mail without a sender (bounces, callbacks of other MTAs) is delayed, too")
@@ -85,6 +90,11 @@ class GreylistSettings:
         tuple[str, ...],
         Doc("symbols of filters before this one in the chain, with which mail is not delayed"),
     ] = ("RCVD_IN_DNSWL_MED", "RCVD_IN_DNSWL_HI")
+
+    @property
+    def needs_network(self) -> bool:
+        """To ask name servers for SPF."""
+        return self.spf
 
     def __post_init__(self) -> None:
         with mistakes() as wrong:

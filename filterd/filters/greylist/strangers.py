@@ -9,6 +9,7 @@ from filterd.filters.greylist.settings import GreylistSettings
 from filterd.filters.identities import without_batv
 from filterd.message import Client, Envelope, Recipient
 from filterd.message.address import Mailbox, canonical_domain, checked_domains, patterns
+from filterd.message.authentication import Authentication
 from filterd.message.matching import client_matches, network_of, networks, recipient_keys
 
 
@@ -54,6 +55,21 @@ class Strangers:
         return below(client.name, self._big) or network_of(
             client.address, settings.ipv4_network, settings.ipv6_network
         )
+
+    def authenticated(self, known: Authentication | None) -> str:
+        """The big sender who signed the message (DKIM) or lets its client send for it (SPF), `""`
+        if there is none."""
+        if known is None:
+            return ""
+        domains = [one.domain for one in known.dkim]
+        domains += [known.spf.domain] if known.spf is not None else []
+        passing = (below(one, self._big) for one in domains if one and known.passes_for(one))
+        return next(filter(None, passing), "")
+
+    def claimed(self, sender: str) -> str:
+        """The big sender to which the sender's domain belongs, which nothing proves; `""` if there
+        is none."""
+        return below(Mailbox.parse(sender).domain, self._big)
 
     def are_excepted(self, envelope: Envelope) -> bool:
         """True for clients and senders that are not delayed, whoever the recipient is."""

@@ -22,13 +22,16 @@ from filterd.filters.greylist.strangers import (
 )
 from filterd.filters.identities import mailbox_of
 from filterd.message import Client, Envelope, Message, Recipient
+from filterd.message.authentication import Authentication, AuthResult, DkimCheck, SpfCheck
 from filterd.message.matching import network_of
+from filterd.resolver.settings import ResolverSettings
 from filterd.state.facts import StateError
 from filterd.state.opening import open_state
 from filterd.state.settings import StateSettings
 from filterd.system.mistakes import SettingsError
 from tests.helpers.clock import Clock
 from tests.helpers.full_state import FullState
+from tests.helpers.name_server import Question, Script, name_server
 
 NOW = 1_700_000_000.0
 
@@ -73,6 +76,25 @@ class Site:
             client_address=session.client.address,
         )
         self.filter.reported(session, dataclasses.replace(report, **more))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def asked() -> list[str]:
+    """Names that were asked for."""
+    return []
+
+
+def records(asked: list[str]) -> Script:
+    """SPF of the big sender."""
+
+    def say(question: Question) -> bytes:
+        asked.append(question.name)
+        if question.type == "TXT" and question.name.endswith("big.example"):
+            text = f'{question.name} 60 TXT "v=spf1 ip4:198.51.100.0/24 ip4:203.0.113.0/24 -all"'
+            return question.answer(text)
+        return question.answer(rcode="NXDOMAIN")
+
+    return say
 
 
 def waits(verdict: Verdict) -> bool:
@@ -223,6 +245,71 @@ def test_a_big_sender_is_one_by_its_verified_name() -> None:
     site.clock.now += 300
     assert not waits(site.rcpt("74.125.82.9", name="mail-wm1-f9.google.com"))
     assert waits(site.rcpt("203.0.113.9", name="[203.0.113.9]"))
+
+
+def test_a_big_sender_is_one_by_spf(asked: list[str]) -> None:
+    """Its clients have no verified name; the record says which networks are its own."""
+    with name_server(records(asked)) as server:
+        resolver = ResolverSettings(nameservers=(server.address,))
+        site = Site(Services(resolver), spf=True, big_senders=("big.example",))
+        first = site.session("198.51.100.1", "ann@mail.big.example")
+        for recipient in ("joe@mx.example", "eve@mx.example"):
+            assert waits(site.filter.recipient(first, Recipient(recipient)))
+        assert asked.count("mail.big.example") == 1
+        site.clock.now += 300
+        again = site.rcpt("203.0.113.9", sender="ann@mail.big.example")
+        assert again.symbols[0].detail.startswith("big.example, attempt 2")
+        # Who only claims to be the big sender is a network like any other.
+        assert waits(site.rcpt("192.0.2.9", sender="ann@mail.big.example"))
+        before = len(asked)
+        site.rcpt("192.0.2.9", sender="ann@other.example")
+        assert len(asked) == before  # not one of the big ones
+        site.services.resolver.close()
+
+
+def test_a_big_sender_proves_itself_for_all_of_its_clients(asked: list[str]) -> None:
+    with name_server(records(asked)) as server:
+        resolver = ResolverSettings(nameservers=(server.address,))
+        site = Site(Services(resolver), spf=True, big_senders=("big.example",), auto_allow=1)
+        assert waits(site.rcpt("198.51.100.1", sender="ann@big.example"))
+        site.clock.now += 300
+        session = site.session("203.0.113.9", "ann@big.example")
+        assert not waits(site.filter.recipient(session, Recipient("joe@mx.example")))
+        site.delivered(session)
+        assert site.rcpt("203.0.113.77", sender="new@big.example") is NO_OPINION
+        assert waits(site.rcpt("192.0.2.9", sender="new@big.example"))
+        site.services.resolver.close()
+
+
+@pytest.mark.parametrize("servers", [(), ("127.0.0.1:1",)])
+def test_without_an_answer_a_big_sender_is_its_network(servers: tuple[str, ...]) -> None:
+    resolver = ResolverSettings(nameservers=servers, enabled=bool(servers), timeout=0.2)
+    site = Site(Services(resolver), spf=True, big_senders=("big.example",))
+    verdict = site.rcpt("198.51.100.1", sender="ann@big.example")
+    assert "198.51.100.0/24" in verdict.symbols[0].detail
+    site.services.resolver.close()
+
+
+def test_after_the_message_a_big_sender_is_one_by_what_authenticates_it() -> None:
+    site = Site(when="message", big_senders=("big.example",))
+    passing, failing = AuthResult.PASS, AuthResult.FAIL
+    by_spf = Authentication(spf=SpfCheck(passing, "bounce.big.example"))
+    by_dkim = Authentication(
+        spf=SpfCheck(failing, "ann.example"),
+        dkim=(DkimCheck(failing, "x.example"), DkimCheck(passing, "big.example")),
+    )
+    forged = Authentication(dkim=(DkimCheck(failing, "big.example"),))
+
+    def examined(address: str, known: Authentication | None) -> Verdict:
+        envelope = Envelope("ann@a.example", (Recipient("joe@mx.example"),), Client("", address))
+        message = Message(b"Subject: x\r\n\r\n", envelope, "id")
+        message.authentication = known
+        return site.filter.examine(message)
+
+    assert examined("192.0.2.1", by_spf).symbols[0].detail.startswith("new, big.example, ")
+    assert examined("198.51.100.1", by_dkim).symbols[0].detail.startswith("early, big.example, ")
+    for known in (forged, None):
+        assert "203.0.113.0/24" in examined("203.0.113.1", known).symbols[0].detail
 
 
 def test_networks_of_what_is_not_an_address() -> None:
