@@ -25,8 +25,9 @@ class StateSettings:
     url: Annotated[
         str,
         Doc(
-            "where several hosts share it: redis://HOST:6379/0 (also Valkey), rediss:// with TLS, "
-            "unix:///PATH?db=0, or postgresql+psycopg://USER@HOST/NAME; empty: the SQLite file"
+            "where several hosts share it: redis:// or valkey://HOST:6379/0, rediss:// or "
+            "valkeys:// with TLS, unix:///PATH?db=0, or postgresql+psycopg://USER@HOST/NAME; "
+            "empty: the SQLite file"
         ),
     ] = ""
     file: Annotated[

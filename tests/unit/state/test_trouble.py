@@ -67,6 +67,7 @@ def test_a_url_that_no_library_understands(tmp_path: Path) -> None:
 
 def test_a_server_whose_host_or_socket_is_called_valkey(tmp_path: Path) -> None:
     for url, place in (
+        ("valkey://mx-state.example:6380/2", {"host": "mx-state.example", "port": 6380, "db": 2}),
         ("valkeys://valkey.mx.example/0", {"host": "valkey.mx.example"}),
         ("redis://valkey:6379/0", {"host": "valkey"}),
         ("unix:///run/valkey/valkey.sock?db=1", {"path": "/run/valkey/valkey.sock"}),
