@@ -15,6 +15,7 @@ from filterd.doctor import dns, files, host, scanners, servers, state, web
 from filterd.doctor.access import milter_socket
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.gates import open_gates
+from filterd.doctor.mail_log import mail_log
 from filterd.doctor.mta import Mtas, mtas, own_warnings
 from filterd.doctor.patterns import bare_names
 from filterd.doctor.senders import senders
@@ -41,6 +42,7 @@ def diagnose(
         ("daemon", servers.daemon),
         ("socket", milter_socket),
         ("mta", lambda settings: mtas(settings, where or Mtas())),
+        ("maillog", mail_log),
         ("clamd", scanners.clamd),
         ("scanners", scanners.others),
         ("freshclam", scanners.freshclam),

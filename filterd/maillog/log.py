@@ -69,6 +69,11 @@ class MailLog:
         self._octets = 0
         self._by_id: defaultdict[str, deque[str | LogLine]] = defaultdict(deque)
 
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing that was read tells of a delivery."""
+        return not self._kept
+
     def about(self, queue_ids: Mapping[str, float]) -> MailLogAnswer:
         """What the log says of these queue ids, and of those that the MTA made of them or handed
         the message on under within this host. queue_ids: to seconds since 1970 at which the MTA
