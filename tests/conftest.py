@@ -89,8 +89,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line("as root: scripts/setup-system.sh test")
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_unconfigure(config: pytest.Config) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_unconfigure(config: pytest.Config) -> Generator[None, None, None]:
     """What nobody uses goes here, once: pytest would look through all objects five times.
 
     A thread that a test has left behind would keep Python from ending: say where it stands, and
@@ -99,6 +99,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """
     gc.collect()
     gc.freeze()
+    yield
     if not hasattr(config, "workerinput"):
         faulthandler.dump_traceback_later(END_LIMIT, exit=True, file=sys.__stderr__)
 

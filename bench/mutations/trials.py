@@ -55,7 +55,10 @@ STILL = 30.0
 MEMORY = 4 << 30
 """Octets of data of one process: a changed loop may fill a list without end."""
 
-OPTIONS = "-x -q -p no:xdist -p no:cacheprovider --hypothesis-seed=0 --hypothesis-profile=mutations"
+OPTIONS = (
+    "-x -q -p no:xdist -p no:cacheprovider -p no:schemathesis"
+    " --hypothesis-seed=0 --hypothesis-profile=mutations"
+)
 
 OURS = ("filterd", "tests", "bench", "conftest", "__main__")
 """Top names that are not imported before a process is forked for a slow trial."""

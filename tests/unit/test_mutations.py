@@ -86,6 +86,7 @@ def _mutations(module: Path, tests: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.slow
+@pytest.mark.minutes
 def test_changes_that_tests_do_not_notice(example: Path) -> None:
     tests = example.with_name("test_example.py")
     tests.write_text(TESTS)

@@ -17,7 +17,7 @@ import pytest
 from filterd import __version__
 from tests.helpers.messages import GTUBE
 
-pytestmark = [pytest.mark.slow, pytest.mark.server]
+pytestmark = [pytest.mark.slow, pytest.mark.server, pytest.mark.minutes]
 
 ROOT = Path(__file__).parents[3]
 

@@ -17,7 +17,7 @@ from schemathesis.specs.openapi.checks import (
 
 from tests.helpers.api import Program
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.minutes]
 
 
 EXAMPLES = 20
