@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from typing import cast
 
 
 class Behind(asyncio.DatagramProtocol):
@@ -24,26 +25,25 @@ class Front(asyncio.DatagramProtocol):
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.asking: dict[int, tuple[bytes, object]] = {}
+        self.asking: dict[int, tuple[bytes, tuple[str, int]]] = {}
         self.number = 0
         self.behind: asyncio.DatagramTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        self.transport = cast("asyncio.DatagramTransport", transport)
 
-    def datagram_received(self, data: bytes, addr: object) -> None:
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         assert self.behind is not None
         self.number = (self.number + 1) & 0xFFFF
         self.asking[self.number] = data[:2], addr
         self.behind.sendto(self.number.to_bytes(2, "big") + data[2:])
 
     def answered(self, data: bytes) -> None:
-        id, addr = self.asking.pop(int.from_bytes(data[:2], "big"), (b"", None))
-        if addr is not None:
-            asyncio.get_running_loop().call_later(
-                self.seconds, self.transport.sendto, id + data[2:], addr
-            )
+        asked = self.asking.pop(int.from_bytes(data[:2], "big"), None)
+        if asked is not None:
+            id, addr = asked
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.seconds, lambda: self.transport.sendto(id + data[2:], addr))
 
 
 async def main(port: int, other: int, seconds: float) -> None:
