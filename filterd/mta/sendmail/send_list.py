@@ -62,12 +62,11 @@ class SendList:
 
     def problem_below(self, root: Recipient) -> DeliveryError | None:
         """The first error of an address and of what it expands to."""
-        if root.problem is not None:
-            return root.problem
         for one in self.all:
             if one.problem is not None and any(above is root for above in parents(one)):
                 return one.problem
-        return None
+        # What is wrong with the address itself was found after that.
+        return root.problem
 
     # Parsing
 
@@ -187,12 +186,12 @@ class SendList:
         if owner is not None:
             many = any(one in owner for one in ',:/|"')
             recipient.owner = f"owner-{owner_of}" if many else owner.strip()
-        added = self.add_list(value, recipient, level + 1)
-        self._replace(recipient, added)
+        self.add_list(value, recipient, level + 1)
+        self._replace(recipient)
 
-    def _replace(self, recipient: Recipient, added: int) -> None:
+    def _replace(self, recipient: Recipient) -> None:
         """Its list stands for a recipient, unless the list names it itself or cannot be used."""
-        if added and not recipient.keeps_itself and recipient.state is not RecipientState.BAD:
+        if not recipient.keeps_itself and recipient.state is not RecipientState.BAD:
             recipient.state = RecipientState.REPLACED
 
     def _looked_up(self, name: str, host: str) -> tuple[str | None, int]:
@@ -221,12 +220,12 @@ class SendList:
                 one = Recipient(part, ResolvedAddress(ERROR_MAILER, user=part), parent)
                 one.state, one.problem = RecipientState.BAD, error
             one.user = user or parent.user
+            if one.same == parent.same:
+                parent.keeps_itself = True
             itself = self._self_reference(one)
             if itself is not None:
                 itself.keeps_itself = True
-                if itself is not one:
-                    found.append(itself)
-                    continue
+                continue
             if len(self.all) + len(found) >= MAX_RECIPIENTS:
                 self._bad(parent, "452", "4.5.3", "Too many recipients", keep=False)
                 break
@@ -234,7 +233,7 @@ class SendList:
         for one in reversed(found):
             if one.state is RecipientState.BAD:
                 self._keep(one)
-            elif one not in (parent, *parents(parent)):
+            else:
                 self.add(one, level)
         return len(found)
 
@@ -252,19 +251,17 @@ class SendList:
                 yield part
 
     def _self_reference(self, one: Recipient) -> Recipient | None:
-        """The address in a loop of aliases that gets the mail, None if there is no loop."""
+        """The address above this one in a loop of aliases that gets the mail, None if there is no
+        loop, or nobody's mailbox in it."""
         above = next((p for p in parents(one) if p.same == one.same), None)
         if above is None:
             return None
-        if above is one.parent:
-            return above
         current: Recipient | None = one
         while current is not None:
             mailer = self._program.mailers.find(current.address.mailer)
-            if mailer is None or "w" not in mailer.flags:
-                return current
-            if self.users.find(without_quotes(current.address.user)) is not None:
-                return current
+            is_user = mailer is None or "w" not in mailer.flags
+            if is_user or self.users.find(without_quotes(current.address.user)) is not None:
+                return above if current is one else current
             current = current.parent
         return None
 
@@ -310,8 +307,8 @@ class SendList:
         lines = self.users.forward_lines(user, paths)
         if lines is None:
             return
-        added = sum(self.add_list(line, recipient, level + 1, user=user.name) for line in lines)
-        self._replace(recipient, added)
+        if sum(self.add_list(line, recipient, level + 1, user=user.name) for line in lines):
+            self._replace(recipient)
 
     # Ruleset 5
 

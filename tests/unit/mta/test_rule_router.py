@@ -15,6 +15,7 @@ from filterd.mta.mail.address import Route
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail.lists import INCLUDE_LIMIT
 from filterd.mta.sendmail.router import RuleRouter
+from filterd.mta.sendmail.users import LocalUsers, User
 from filterd.mta.sendmail.verify import RuleVerifier
 from tests.helpers.mini_cf import router as router_of
 
@@ -114,6 +115,69 @@ def test_programs_and_files_come_out_of_lists_only(router: RuleRouter) -> None:
 def test_aliases(router: RuleRouter, name: str, wanted: list[str]) -> None:
     """The last member of a list is the first one, as in sendmail's queue."""
     assert people(router, name) == wanted
+
+
+LOOPS = """\
+postmaster: root
+l1: l2, a1
+l2: l1, a2
+x3: y3, z3
+y3: x3, z3
+z3: x3, y3
+ba: bb, bc
+bb: joe, ba
+bc: sue, bb, ba
+u1: u2, u3
+u2: u1, v@far.test
+u3: u1, w@near.test
+q2: news
+news: uucp
+uucp: q2, joe
+w2: man
+man: w1, proxy
+w1: mail
+mail: w2
+me: me, joe
+"""
+USERS = frozenset(("joe", "sue", "news", "uucp", "man", "mail", "proxy"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "name", "shown"),
+    [
+        # The address that was asked for keeps its mailbox, at its place.
+        ("", "l1", "l1 a1 a2"),
+        ("", "x3", "x3 z3"),
+        ("", "z3", "z3 y3"),
+        ("", "ba", "ba joe sue"),
+        ("", "bb", "bb ba sue joe"),
+        ("", "u2", "u2 u1 v@far.test w@near.test"),
+        ("", "me", "me joe"),
+        # Where users must exist it is the nearest one.
+        ("w", "q2", "uucp joe"),
+        ("w", "uucp", "uucp joe"),
+        ("w", "w2", "proxy mail"),
+        ("w", "man", "man proxy"),
+        ("w", "l1", "550 5.1.1 a1... User unknown"),
+        ("w", "x3", "554 5.4.6 aliasing/forwarding loop broken"),
+        ("w", "me", "550 5.1.1 me... User unknown"),
+    ],
+)
+def test_lists_that_name_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, name: str, shown: str
+) -> None:
+    def find(users: LocalUsers, name: str) -> User | None:
+        del users
+        return User(name, "/nowhere", 1, 1) if name in USERS else None
+
+    monkeypatch.setattr(LocalUsers, "find", find)
+    aliases = tmp_path / "aliases"
+    aliases.write_text(LOOPS)
+    router = router_of(aliases=aliases, flags=flags)
+    reply = RuleVerifier("mx.example.test")(router, name, expand=True)
+    said = [line.decode().replace("@mx.example.test", "") for line in reply.lines]
+    expected = [f"250 2.1.5 <{one}>" for one in shown.split()]
+    assert said == ([shown] if shown.startswith("5") else expected)
 
 
 def test_nobody_gets_a_message_twice(router: RuleRouter) -> None:
