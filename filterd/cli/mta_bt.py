@@ -16,7 +16,7 @@ from filterd.mta.bt.session import PROMPT, TestMode
 from filterd.mta.cf.config import CfError
 from filterd.mta.cf.marks import octets
 from filterd.mta.maps.opening import MapSite, open_maps
-from filterd.mta.sendmail.cf_files import parse_cf, read_text
+from filterd.mta.sendmail.cf_files import MachineUsers, parse_cf, read_text
 from filterd.mta.sendmail.macros import VERSION
 
 LINE_LIMIT = 2047
@@ -50,14 +50,16 @@ def bt(arguments: list[str]) -> int:
     except CfError as error:
         sys.stderr.write(f"{error}\n")
         return error.status
-    cf = parse_cf(text, path, host=host(VERSION, "t"), preset=preset)
+    users = MachineUsers(asks_resolver=True)
+    cf = parse_cf(text, path, host=host(VERSION, "t"), users=users, preset=preset)
     maps = open_maps(cf, cf.program.definitions, MapSite(allows_programs=True))
     around = Around(maps, NamesByMaps(maps), HelpTopics(cf), VERSION, user_name(), os.getuid() == 0)
     mode = TestMode(
         cf, around, levels, lambda text: _write(out, text.encode("utf-8", "surrogateescape"))
     )
     mode.start()
-    for line in _lines(sys.stdin.buffer, out):
+    lines = iter(()) if cf.has_ended else _lines(sys.stdin.buffer, out)
+    for line in lines:
         mode.line(line)
         if mode.ended:
             break

@@ -64,8 +64,9 @@ class TestMode:
         """What is printed before the first prompt."""
         for notice in self._cf.notices:
             self._write(notice)
-        if self._cf.problems:
-            self._output.exit_status = self._cf.status
+        self._output.exit_status = self._cf.status
+        if self._cf.has_ended:
+            return
         for text, system in self._warnings():
             self._output.message(RuleMessage("", "", text, system=system))
         self._write("ADDRESS TEST MODE (ruleset 3 NOT automatically invoked)\n")

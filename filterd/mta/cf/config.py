@@ -60,6 +60,8 @@ class SendmailCf:
     notices: list[str] = field(default_factory=list)
     hints: list[str] = field(default_factory=list)
     status: int = 0
+    has_ended: bool = False
+    """sendmail does not read on after such a mistake."""
 
     def option(self, name: str, default: str = "") -> str:
         """The last value of an option."""

@@ -28,7 +28,6 @@ OPTION_ORDER = tuple(
     FallbackSmartHost AuthRealm CRLPath HeloName MaxNOOPCommands BadRcptShutdown
     BadRcptShutdownGood ServerSSLOptions ClientSSLOptions MaxQueueAge RejectNUL
     UseCompressedIPv6Addresses SSLEngine SSLEnginePath TLSFallbacktoClear SetCertAltnames SmtpUTF8
-    DANE
     """.split()
 )
 

@@ -11,10 +11,12 @@ from collections.abc import Callable, Iterable
 from filterd.milter.negotiation import macro_names
 from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.mailers import Users, unquoted
-from filterd.mta.cf.marks import Complain, readable
+from filterd.mta.cf.marks import readable
 from filterd.mta.cf.names import BY_LETTER, OPTION_ORDER
+from filterd.mta.cf.option_values import EX_USAGE, fatal, problems, time_complaints, warnings
 from filterd.mta.cf.ports import port_problems
 from filterd.mta.cf.tokens import DEFAULT_OPERATORS, DELIMITERS
+from filterd.mta.milters.settings import EX_SOFTWARE
 
 MILTER_MACRO_LIMIT = 50
 """Macros in one of the milter's lists, MAXFILTERMACROS."""
@@ -46,7 +48,11 @@ class OptionReader:
     """Takes O lines. space: BlankSub. fixed: options that the command line set."""
 
     def __init__(
-        self, cf: SendmailCf, users: Users, complain: Complain, expand: Callable[..., str]
+        self,
+        cf: SendmailCf,
+        users: Users,
+        complain: Callable[..., None],
+        expand: Callable[..., str],
     ) -> None:
         self._cf, self._program, self._users = cf, cf.program, users
         self._complain, self._expand = complain, expand
@@ -107,7 +113,20 @@ class OptionReader:
         self._cf.notices.append(f"{self._where}Option {given} used as abbreviation for {first}\n")
         return first
 
+    def _check_value(self, name: str, value: str) -> None:
+        """Say what is wrong with a value."""
+        notices = self._cf.notices
+        complaint = self._program.names.complaint
+        if ending := fatal(name, value):
+            self._complain(ending, EX_USAGE)
+            self._cf.has_ended = True
+        notices += [f"{self._where}{complaint(one)}\n" for one in time_complaints(name, value)]
+        notices += [f"{complaint(one)}\n" for one in warnings(name, value)]
+        for problem in problems(name, value):
+            self._complain(problem)
+
     def _set_option(self, name: str, value: str) -> None:
+        self._check_value(name, value)
         if name == "OperatorChars":
             if self._operators is not None:
                 self._cf.notices.append(
@@ -136,11 +155,19 @@ class OptionReader:
             self._milter_macros(name.removeprefix("Milter.macros."), self._plain(value))
 
     def _check_user(self, shown: str, value: str) -> None:
-        """Say that a user is unknown. That is not a mistake here: the file may be for elsewhere."""
-        name = value if shown == "TrustedUser" else re.split("[.:/]", value, maxsplit=1)[0]
+        """Say that a user or group is unknown. That is not a mistake here: the file may be for
+        elsewhere."""
+        parts = [value] if shown == "TrustedUser" else re.split("[.:/]", value, maxsplit=1)
+        name, group = (*parts, "")[:2]
         if name and not name.isdecimal() and self._users.user(name) is None:
-            text = self._program.names.complaint(f"readcf: option {shown}: unknown user {name}")
-            self._cf.notices.append(f"{self._where}{text}\n")
+            self.tell(f"readcf: option {shown}: unknown user {name}", self._where)
+        elif group and not group.isdecimal() and self._users.group(group) is None:
+            self.tell(f"readcf: option {shown}: unknown group {group}", self._where)
+
+    def tell(self, text: str, where: str) -> None:
+        """Complain of something that depends on the machine; that is no mistake of the file."""
+        self._cf.notices.append(f"{where}{self._program.names.complaint(text)}\n")
+        self._cf.status = EX_SOFTWARE
 
     def _milter_macros(self, stage: str, value: str) -> None:
         names = macro_names(value)

@@ -19,11 +19,12 @@ from filterd.mta.cf.map_arguments import map_options
 from filterd.mta.cf.marks import CALL, MACRO, octets, readable
 from filterd.mta.cf.names import MAP_TYPES
 from filterd.mta.cf.option_lines import OptionReader
+from filterd.mta.cf.option_values import bad_units
 from filterd.mta.cf.program import HeaderCheck
 from filterd.mta.cf.rules import compile_rule
 from filterd.mta.cf.tokens import TokenTables
 from filterd.mta.cf.voice import shortened
-from filterd.mta.milters.settings import EX_CONFIG, EX_SOFTWARE, FilterSyntaxError, InputMailFilter
+from filterd.mta.milters.settings import EX_SOFTWARE, FilterSyntaxError, InputMailFilter
 
 EX_NOINPUT = 66
 
@@ -66,6 +67,8 @@ def parse(
     parser.begin(host or Host(), preset)
     for number, line in logical_lines(text):
         parser.line(number, line)
+        if parser.cf.has_ended:
+            break
     parser.finish()
     return parser.cf
 
@@ -81,6 +84,7 @@ class _CfParser:
         self._tables: TokenTables | None = None
         self._defined: set[str] = set()
         self._options = OptionReader(self.cf, users, self._bad, self._expand)
+        self._users = users
         self._host = Host()
         self._named: set[str] = set()
         self._mailers = MailerReader(
@@ -165,7 +169,6 @@ class _CfParser:
                 self.cf.problems.append(
                     f"451 4.0.0 InputFilter {name} not defined: No such file or directory"
                 )
-                self.cf.status = EX_CONFIG
         if len(self.cf.input_filters()) > MAX_FILTERS:
             self._bad(f"Too many filters: {len(self.cf.input_filters())}, max {MAX_FILTERS}")
 
@@ -324,9 +327,12 @@ class _CfParser:
         if mailer is not None:
             self.cf.mailers[mailer.name] = mailer
 
+    @property
+    def _where(self) -> str:
+        return "" if self._line is None else f"{self.cf.source}: line {self._line}: "
+
     def _option(self, rest: str) -> None:
-        where = "" if self._line is None else f"{self.cf.source}: line {self._line}: "
-        self._options.read(rest, where)
+        self._options.read(rest, self._where)
 
     def _header(self, rest: str) -> None:
         found = _HEADER.match(rest)
@@ -353,6 +359,11 @@ class _CfParser:
 
     def _filter(self, rest: str) -> None:
         text = self._plain(rest).replace("\n", " ")
+        for times in re.findall(r"[,\s]T\w*\s*=([^,]*)", text):
+            for time in times.split(";"):
+                for unit in bad_units(time.partition(":")[2].strip()):
+                    told = self._program.names.complaint(f"Invalid time unit `{unit}'")
+                    self.cf.notices.append(f"{self._where}{told}\n")
         try:
             one = InputMailFilter.parse(text)
         except FilterSyntaxError as error:
@@ -365,6 +376,11 @@ class _CfParser:
             self._bad(f"X{octets(one.name)}: duplicate filter definition")
             return
         self.cf.filters[one.name] = one
+        place = one.address
+        if place.family != "unix" and not self._users.has_host(place.host, place.family):
+            # Not a mistake here: the file may be for elsewhere, or its name server away.
+            text = f"X{octets(one.name)}: Unknown host name {octets(place.host)}"
+            self._options.tell(text, self._where)
 
     def _queue_group(self, rest: str) -> None:
         name, *after = re.split(f"[,{_SPACES}]", rest, maxsplit=1)

@@ -242,6 +242,8 @@ def parse_socket(text: str) -> tuple[SocketAddress | None, str, int]:
     port = _port(port_text)
     if port is None:
         return None, f"unknown port name {port_text}", EX_OSERR
+    if host.startswith("[") and not host.endswith("]"):
+        return None, f'Invalid numeric domain spec "{host}"', EX_SOFTWARE
     return SocketAddress(families[scheme], host.removeprefix("[").removesuffix("]"), port), "", 0
 
 

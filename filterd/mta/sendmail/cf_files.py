@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import pwd
+import socket
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from filterd.mta.cf.config import CfError, SendmailCf
 from filterd.mta.cf.host import Host
 from filterd.mta.cf.mailers import Users
 from filterd.mta.cf.parser import EX_NOINPUT, parse
+from filterd.mta.milters.settings import EX_CONFIG
 from filterd.system.bounded import open_regular, read_regular
 
 SIZE_LIMIT = 8 << 20
@@ -18,7 +20,19 @@ SIZE_LIMIT = 8 << 20
 
 
 class MachineUsers(Users):
-    """Users and groups of the system."""
+    """Users and groups of the system. asks_resolver: whether names of hosts are looked up."""
+
+    def __init__(self, *, asks_resolver: bool = False) -> None:
+        self._asks_resolver = asks_resolver
+
+    def has_host(self, name: str, family: str) -> bool:
+        if not self._asks_resolver:
+            return True
+        kind = socket.AF_INET6 if family == "inet6" else socket.AF_INET
+        try:
+            return bool(socket.getaddrinfo(name, None, kind, socket.SOCK_STREAM))
+        except (OSError, ValueError):
+            return False
 
     def user(self, name: str) -> tuple[int, int] | None:
         try:
@@ -71,5 +85,5 @@ def parse_cf(
 def checked(cf: SendmailCf) -> SendmailCf:
     """The same. Raises CfError if it has problems."""
     if cf.problems:
-        raise CfError(cf.problems + cf.hints, cf.status)
+        raise CfError(cf.problems + cf.hints, cf.status or EX_CONFIG)
     return cf

@@ -212,7 +212,7 @@ class SendList:
 
         user: whose `.forward` it is.
         """
-        found = []
+        found: list[Recipient] = []
         for part in self.members(text):
             try:
                 one = self.parse(part, parent)

@@ -54,7 +54,6 @@ NOT_CARRIED_OUT = {
     "ClientSSLOptions": "mail is sent without TLS",
     "CRLFile": "certificates are not checked",
     "CRLPath": "certificates are not checked",
-    "DANE": "TLSA records are not looked up",
     "DefaultAuthInfo": "the MTA does not log in at other servers",
     "DefaultCharSet": "messages are not converted",
     "DeliverByMin": "DELIVERBY is not offered",

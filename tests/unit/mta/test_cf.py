@@ -10,7 +10,7 @@ from filterd.mta.cf.config import CfError
 from filterd.mta.cf.lines import logical_lines
 from filterd.mta.cf.macros import expand
 from filterd.mta.cf.ports import ClientPort, DaemonPort
-from filterd.mta.sendmail.cf_files import parse_cf, read_cf
+from filterd.mta.sendmail.cf_files import checked, parse_cf, read_cf
 from filterd.mta.sendmail.site import site
 
 CF = """\
@@ -202,7 +202,9 @@ def test_port_options_that_sendmail_complains_of(
 def test_complaints_are_sendmails(line: str, complaint: str, status: int) -> None:
     cf = parse_cf(line, "cf")
     assert cf.problems == [complaint]
-    assert cf.status == status
+    with pytest.raises(CfError) as caught:
+        checked(cf)
+    assert caught.value.status == status
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
