@@ -165,7 +165,7 @@ class OptionReader:
             self.tell(f"readcf: option {shown}: unknown group {group}", self._where)
 
     def tell(self, text: str, where: str) -> None:
-        """Complain of something that depends on the machine; that is no mistake of the file."""
+        """Complain of something that depends on the machine, and is not the file's fault."""
         self._cf.notices.append(f"{where}{self._program.names.complaint(text)}\n")
         self._cf.status = EX_SOFTWARE
 

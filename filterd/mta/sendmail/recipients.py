@@ -42,6 +42,9 @@ class RuleRecipients:
         self._covered: set[str] = set()
         """Addresses of recipients that others stand for."""
 
+        self._named: set[Recipient] = set()
+        """Members of lists that the client named, too."""
+
         self._keys: dict[str, str] = {}
         self._is_complete = True
 
@@ -68,6 +71,7 @@ class RuleRecipients:
             self._roots[one] = path
             return counted
         self._covered.add(path.address)
+        self._named.add(counts)
         known = self._roots.get(counts)
         return known if known is not None else Path(counts.text, counts.text)
 
@@ -95,8 +99,13 @@ class RuleRecipients:
         if not self._is_complete or not self._is_all(given):
             self._list = self._router.send_list(self._session)
             roots, failed = self._again(given)
-            return (*targets_of(self._list, roots), *failed)
-        return tuple(targets_of(self._list, roots))
+        else:
+            failed = []
+        sender = self._macros.now.get("f")
+        if sender and not self._router.keeps_sender:
+            self._session.update(self._macros.now)
+            self._list.leave_out(octets(sender), self._named)
+        return (*targets_of(self._list, roots), *failed)
 
     def _is_all(self, given: list[Path]) -> bool:
         """Whether these are the recipients that were named, and no others."""
@@ -119,8 +128,10 @@ class RuleRecipients:
             if counts is one:
                 one.is_accepted = True
                 roots[one] = _target(path)
-            elif root_of(counts) not in roots:
-                roots[counts] = _target(path)
+            else:
+                self._named.add(counts)
+                if root_of(counts) not in roots:
+                    roots[counts] = _target(path)
         return roots, failed
 
 

@@ -16,6 +16,7 @@ from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail.delivery import RuleDelivery
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
 from filterd.mta.sendmail.loops import hops
+from filterd.mta.sendmail.options import is_set
 from filterd.mta.sendmail.recipient import Recipient, RecipientState
 from filterd.mta.sendmail.send_list import SendList, is_unsafe
 from filterd.mta.sendmail.users import LocalUsers
@@ -40,6 +41,9 @@ class RuleRouter:
             raise ValueError("No local mailer defined")
         self.engine = engine
         self.users = LocalUsers.of(engine.cf)
+        self.keeps_sender = "MeToo" not in engine.cf.options or is_set(engine.cf, "MeToo")
+        """The sender of a list gets a copy."""
+
         limit = engine.cf.option("MaxHopCount")
         self._max_hops = int(limit) if limit.isdecimal() and int(limit) else MAX_HOPS
         self._delivery = RuleDelivery(engine, self.users)

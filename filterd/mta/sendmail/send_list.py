@@ -9,7 +9,7 @@ Source: sendmail 8.17 `recipient.c` (recipient, sendtolist, self_reference, incl
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from filterd.mta.cf.addresses import (
@@ -67,6 +67,27 @@ class SendList:
                 return one.problem
         # What is wrong with the address itself was found after that.
         return root.problem
+
+    def leave_out(self, sender: str, named: Collection[Recipient]) -> None:
+        """Take the sender out of what lists expand to (MeToo), unless nobody else is left.
+
+        sender: in octet form. named: members of lists that are kept, since they were named.
+        """
+        try:
+            away = self.parse(sender)
+        except DeliveryError:
+            return
+        mailer = self._program.mailers.find(away.address.mailer)
+        user = away.address.user
+        if mailer is not None and "l" in mailer.flags:
+            user = user.partition("+")[0]
+        same = away.address.mailer, away.address.host, user
+        wanted = [one for one in self.all if one.is_wanted]
+        listed = [one for one in wanted if one.parent is not None and one not in named]
+        copies = [one for one in listed if one.same == same]
+        if len(copies) < len(wanted):
+            for one in copies:
+                one.state = RecipientState.REPLACED
 
     # Parsing
 

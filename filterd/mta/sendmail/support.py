@@ -13,7 +13,7 @@ CARRIED_OUT = frozenset(
     DaemonPortOptions DefaultUser DelayLA DontBlameSendmail DontExpandCnames DoubleBounceAddress
     FallbackMXhost FallbackSmartHost ForwardPath HeloName HelpFile InputMailFilters
     MaxAliasRecursion MaxDaemonChildren MaxHeadersLength MaxHopCount MaxMessageSize
-    MaxNOOPCommands MaxRecipientsPerMessage Milter.macros.connect Milter.macros.data
+    MaxNOOPCommands MaxRecipientsPerMessage MeToo Milter.macros.connect Milter.macros.data
     Milter.macros.envfrom Milter.macros.envrcpt Milter.macros.eoh Milter.macros.eom
     Milter.macros.helo MinFreeBlocks MinQueueAge OldStyleHeaders OperatorChars PostmasterCopy
     PrivacyOptions QueueDirectory QueueLA QueueTimeout RefuseLA RejectNUL RunAsUser ServerCertFile
@@ -67,7 +67,6 @@ NOT_CARRIED_OUT = {
     "MatchGECOS": "full names are not looked up",
     "MaxMimeHeaderLength": "fields keep their length",
     "MaxQueueAge": "the time between attempts is an hour at most",
-    "MeToo": "the sender of a list gets a copy",
     "RejectLogInterval": "each refusal is logged",
     "RrtImpliesDsn": "Return-Receipt-To asks for nothing",
     "SafeFileEnvironment": "files of aliases may be anywhere",
@@ -93,7 +92,6 @@ AS_ELSEWHERE = {
     "EightBitMode": ("pass8", "p", "strict", "s"),
     "HoldExpensive": ("false",),
     "MatchGECOS": ("false",),
-    "MeToo": ("true",),
     "RrtImpliesDsn": ("false",),
     "SaveFromLine": ("false",),
     "SendMimeErrors": ("true",),

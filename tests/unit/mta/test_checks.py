@@ -5,12 +5,14 @@ What must be said is what sendmail 8.17 says with the same rules.
 
 from __future__ import annotations
 
+import smtplib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from filterd.mta.queue.spool import Spool
 from tests.helpers.cf_mta import HEAD, CfMta, cf_mta
 from tests.helpers.process import wait_for
 
@@ -326,6 +328,35 @@ Rno . test\t$#error $@ 4.7.1 $: "459 etrn no"
         S: 250 2.0.0 Queuing for node x.test started
         """,
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "sender", "recipients", "gets"),
+    [
+        ("", "joe@mx.test", "l1", "bob joe ann"),
+        ("O MeToo=True", "joe@mx.test", "l1", "bob joe ann"),
+        ("O MeToo=False", "joe@mx.test", "l1", "bob ann"),
+        ("O MeToo=False", "JOE+x", "l2", "bob ann"),
+        # Who is named alone, or by the client, gets a copy.
+        ("O MeToo=False", "joe", "l3", "joe"),
+        ("O MeToo=False", "joe", "joe l1", "joe bob ann"),
+        ("O MeToo=False", "joe", "l1 joe", "bob joe ann"),
+        ("O MeToo=False", "joe@far.test", "l1", "bob joe ann"),
+        ("O MeToo=False", "", "l1", "bob joe ann"),
+    ],
+)
+def test_the_sender_of_a_list(
+    run: Run, tmp_path: Path, option: str, sender: str, recipients: str, gets: str
+) -> None:
+    aliases = tmp_path / "aliases"
+    aliases.write_text("postmaster: root\nl1: ann, joe, bob\nl2: l1, joe\nl3: joe\n")
+    head = HEAD.replace("F=lsDFMPnq", "F=lsDFMPnqA")
+    options = f"O AliasFile={aliases}\nO DontBlameSendmail=TrustStickyBit\nO DeliveryMode=q\n"
+    mta = run(f"{options}{option}\n", head=head)
+    with smtplib.SMTP("127.0.0.1", mta.port, "client.test", timeout=20) as client:
+        client.sendmail(sender, recipients.split(), b"Subject: one\r\n\r\nbody\r\n")
+    (entry,) = Spool(mta.spool).entries()
+    assert [one.address for one in entry.targets] == gets.split()
 
 
 def test_vrfy_and_expn_take_lists(run: Run, tmp_path: Path) -> None:
