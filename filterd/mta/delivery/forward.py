@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pwd
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
 SIZE_LIMIT = 1 << 16
@@ -18,8 +19,16 @@ SIZE_LIMIT = 1 << 16
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 
 
-def forward_text(user: pwd.struct_passwd, paths: list[Path]) -> str | None:
-    """The text of the first usable file, None if there is none."""
+@dataclass(frozen=True, slots=True)
+class ForwardFile:
+    """A usable file."""
+
+    path: Path
+    text: str
+
+
+def forward_file(user: pwd.struct_passwd, paths: list[Path]) -> ForwardFile | None:
+    """The first usable file, None if there is none."""
     for path in paths:
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -38,7 +47,7 @@ def forward_text(user: pwd.struct_passwd, paths: list[Path]) -> str | None:
             if len(text) > SIZE_LIMIT:
                 # Half of it would lose mail; without it the user has all.
                 continue
-            return text.decode("ascii", "surrogateescape")
+            return ForwardFile(path, text.decode("ascii", "surrogateescape"))
         finally:
             os.close(descriptor)
     return None

@@ -33,9 +33,8 @@ from filterd.mta.sendmail.outgoing import (
     sender_of,
     with_line_ends,
 )
-from filterd.mta.sendmail.recipient import refused
+from filterd.mta.sendmail.recipient import FILE, PROG, refused
 from filterd.mta.sendmail.rulesets import compat, is_known
-from filterd.mta.sendmail.send_list import FILE, PROG
 from filterd.mta.sendmail.users import LocalUsers, default_user
 
 log = logging.getLogger("filterd.mta")

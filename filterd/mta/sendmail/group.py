@@ -8,7 +8,7 @@ from filterd.mta.cf.mailers import MailerLine
 from filterd.mta.cf.tokens import without_quotes
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.entry import Target
-from filterd.mta.sendmail.send_list import PROG
+from filterd.mta.sendmail.recipient import PROG
 
 
 @dataclass(frozen=True)

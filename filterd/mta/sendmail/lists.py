@@ -50,10 +50,12 @@ class ListError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class IncludedList:
-    """lines: without comments. user: who runs its programs and writes its files where the MTA is
-    root, "" for the MTA's default. is_unsafe: it must name neither, since others can write it."""
+    """lines: those that name somebody, each with its number. uid: whose the list is. user: who runs
+    its programs and writes its files where the MTA is root, "" for the MTA's default. is_unsafe: it
+    must name neither, since others can write it."""
 
-    lines: list[str]
+    lines: list[tuple[int, str]]
+    uid: int
     user: str = ""
     is_unsafe: bool = False
 
@@ -81,7 +83,8 @@ def include_file(name: str, user: str = "") -> IncludedList:
             user = pwd.getpwuid(status.st_uid).pw_name
         except KeyError:
             is_unsafe = True
-    return IncludedList(lines(data.decode("ascii", "surrogateescape")), user, is_unsafe)
+    found = lines(data.decode("ascii", "surrogateescape"))
+    return IncludedList(found, status.st_uid, user, is_unsafe)
 
 
 def _read_as(user: str, name: str) -> bytes:
@@ -110,6 +113,10 @@ def _read_as(user: str, name: str) -> bytes:
     return done.stdout
 
 
-def lines(text: str) -> list[str]:
-    """Those that name somebody."""
-    return [line for line in text.split("\n") if line.strip() and not line.startswith("#")]
+def lines(text: str) -> list[tuple[int, str]]:
+    """Those that name somebody, with their numbers from 1."""
+    return [
+        (number, line)
+        for number, line in enumerate(text.split("\n"), 1)
+        if line.strip() and not line.startswith("#")
+    ]

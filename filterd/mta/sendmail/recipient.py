@@ -9,6 +9,8 @@ from enum import Enum
 from filterd.mta.cf.addresses import ResolvedAddress
 from filterd.mta.delivery.router import ConfigurationError, DeliveryError
 
+PROG, FILE = "prog", "*file*"
+
 
 class RecipientState(Enum):
     OK = "ok"
@@ -40,7 +42,13 @@ class Recipient:
     """A list that names itself: its own mailbox gets a copy."""
 
     is_unsafe: bool = False
-    """A list that must name neither programs nor files."""
+    """A list that others can write: it must name neither programs nor files."""
+
+    bad_shell: str = ""
+    """Why a list must name neither, for the shell of its owner."""
+
+    place: str = ""
+    """File and line that named it, for messages."""
 
     is_accepted: bool = False
     trouble: str = ""
@@ -77,3 +85,22 @@ def parents(one: Recipient) -> Iterator[Recipient]:
     while above is not None:
         yield above
         above = above.parent
+
+
+def unfit_list(recipient: Recipient) -> str:
+    """Why the list that names a program or file must not; "" if it may, or this is neither."""
+    parent = recipient.parent
+    what = {PROG: "programs", FILE: "files"}.get(recipient.address.mailer)
+    if parent is None or what is None:
+        return ""
+    if parent.bad_shell:
+        return f"{parent.bad_shell} {what}"
+    return f"Address {parent.text} is unsafe for mailing to {what}" if parent.is_unsafe else ""
+
+
+def at(error: DeliveryError, place: str) -> DeliveryError:
+    """The error, told with file and line."""
+    if place and error.reply is not None:
+        code, enhanced, text = (*error.reply.split(" ", 2), "", "")[:3]
+        error.reply = f"{code} {enhanced} {place}{text}"
+    return error

@@ -17,8 +17,8 @@ from filterd.mta.sendmail.delivery import RuleDelivery
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
 from filterd.mta.sendmail.loops import hops
 from filterd.mta.sendmail.options import is_set
-from filterd.mta.sendmail.recipient import Recipient, RecipientState
-from filterd.mta.sendmail.send_list import SendList, is_unsafe
+from filterd.mta.sendmail.recipient import Recipient, RecipientState, unfit_list
+from filterd.mta.sendmail.send_list import SendList
 from filterd.mta.sendmail.users import LocalUsers
 
 MAX_HOPS = 25
@@ -137,7 +137,7 @@ def targets_of(found: SendList, roots: dict[Recipient, Target]) -> Iterator[Targ
             continue
         listed = given.listed or (one is not root and _is_listed(one))
         # A delivery refuses a program then.
-        listed = listed and not is_unsafe(one)
+        listed = listed and not unfit_list(one)
         yield replace(
             given,
             address=given.address if one.text == root.text else _plain(one.text),

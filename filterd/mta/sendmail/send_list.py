@@ -20,20 +20,27 @@ from filterd.mta.cf.addresses import (
     ResolvedAddress,
 )
 from filterd.mta.cf.lookup import EX_OK, EX_TEMPFAIL
-from filterd.mta.cf.marks import MAILER
+from filterd.mta.cf.marks import MAILER, octets
 from filterd.mta.cf.tokens import SPACES, scan, without_quotes
 from filterd.mta.cf.voice import user_message
 from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.sendmail.engine import RuleSession, reply_text
-from filterd.mta.sendmail.lists import ListError, include_file
-from filterd.mta.sendmail.recipient import Recipient, RecipientState, parents, refused
+from filterd.mta.sendmail.lists import ListError, include_file, lines
+from filterd.mta.sendmail.recipient import (
+    FILE,
+    PROG,
+    Recipient,
+    RecipientState,
+    at,
+    parents,
+    refused,
+    unfit_list,
+)
 from filterd.mta.sendmail.users import LocalUsers, User
 
 LOCAL_USER_RULESET = 5
 
 EX_UNAVAILABLE = 69
-
-PROG, FILE = "prog", "*file*"
 
 MAX_RECIPIENTS = 100_000
 """Recipients that the lists of one message may name."""
@@ -134,10 +141,8 @@ class SendList:
             return self._bad(recipient, "554", "5.4.6", f"{text}{self.users.max_alias_depth} max)")
         if address.mailer in (PROG, FILE, INCLUDE_MAILER) and recipient.parent is None:
             return self._bad(recipient, "550", "5.7.1", _DIRECT[address.mailer])
-        if is_unsafe(recipient):
-            assert recipient.parent is not None
-            text = f"Address {recipient.parent.text} is unsafe for mailing to programs"
-            return self._bad(recipient, "550", "5.7.1", text)
+        if unfit := unfit_list(recipient):
+            return self._bad(recipient, "550", "5.7.1", unfit)
         for other in self._by_same.get(recipient.same, ()):
             if address.mailer == PROG and other.user != recipient.user:
                 continue
@@ -184,7 +189,8 @@ class SendList:
     def _bad(
         self, recipient: Recipient, code: str, enhanced: str, text: str, *, keep: bool = True
     ) -> Recipient:
-        message = user_message(self._program, f"{code} {enhanced} {text}", recipient.text)
+        shown = f"{recipient.place}{recipient.text}"
+        message = user_message(self._program, f"{code} {enhanced} {text}", shown)
         recipient.state = RecipientState.BAD
         recipient.problem = refused(reply_text(message))
         if keep:
@@ -228,10 +234,12 @@ class SendList:
         self._map_trouble = question.trouble
         return answer.value, answer.status
 
-    def add_list(self, text: str, parent: Recipient, level: int, *, user: str = "") -> int:
+    def add_list(
+        self, text: str, parent: Recipient, level: int, *, user: str = "", place: str = ""
+    ) -> int:
         """The members of a list, the last one first. Returns how many there are.
 
-        user: whose `.forward` it is.
+        user: whose `.forward` it is. place: file and line.
         """
         found: list[Recipient] = []
         for part in self.members(text):
@@ -239,7 +247,8 @@ class SendList:
                 one = self.parse(part, parent)
             except DeliveryError as error:
                 one = Recipient(part, ResolvedAddress(ERROR_MAILER, user=part), parent)
-                one.state, one.problem = RecipientState.BAD, error
+                one.state, one.problem = RecipientState.BAD, at(error, place or parent.place)
+            one.place = place or parent.place
             one.user = user or parent.user
             if one.same == parent.same:
                 parent.keeps_itself = True
@@ -300,8 +309,10 @@ class SendList:
             return
         above = recipient.parent
         recipient.is_unsafe = found.is_unsafe or (above is not None and above.is_unsafe)
-        for line in found.lines:
-            self.add_list(line, recipient, level + 1, user=found.user)
+        recipient.bad_shell = self._shell_trouble(found.uid)
+        for number, line in found.lines:
+            place = f"{path}: line {number}: "
+            self.add_list(line, recipient, level + 1, user=found.user, place=place)
             if recipient.state is RecipientState.BAD:
                 break
 
@@ -325,11 +336,19 @@ class SendList:
         ):
             session.definitions.set(name, value)
         paths = [session.expand(one) for one in self.users.forward_path]
-        lines = self.users.forward_lines(user, paths)
-        if lines is None:
+        file = self.users.forward(user, paths)
+        if file is None:
             return
-        if sum(self.add_list(line, recipient, level + 1, user=user.name) for line in lines):
+        recipient.bad_shell = self._shell_trouble(user.uid)
+        added = 0
+        for number, line in lines(file.text):
+            place = f"{octets(str(file.path))}: line {number}: "
+            added += self.add_list(line, recipient, level + 1, user=user.name, place=place)
+        if added:
             self._replace(recipient)
+
+    def _shell_trouble(self, uid: int) -> str:
+        return self.users.shell_trouble(uid, self.session.macro("j"))
 
     # Ruleset 5
 
@@ -363,13 +382,6 @@ class SendList:
         counts = self.add(new, level + 1)
         if counts.problem is not None:
             recipient.problem = counts.problem
-
-
-def is_unsafe(recipient: Recipient) -> bool:
-    """Whether it is a program or a file that a list names which others can write."""
-    parent = recipient.parent
-    named = recipient.address.mailer in (PROG, FILE)
-    return named and parent is not None and parent.is_unsafe
 
 
 def replace_address(recipient: Recipient, found: ResolvedAddress) -> Recipient:

@@ -10,14 +10,22 @@ from pathlib import Path
 
 from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.marks import octets
-from filterd.mta.delivery.forward import forward_text
-from filterd.mta.sendmail.lists import lines
+from filterd.mta.delivery.forward import ForwardFile, forward_file
+from filterd.system.bounded import open_regular
 
 MAX_ALIAS_DEPTH = 10
 """MaxAliasRecursion without an option."""
 
 _NOBODY = 1, 1
 """DefaultUser without an option."""
+
+SHELLS = Path("/etc/shells")
+
+SHELLS_LIMIT = 1 << 16
+"""Octets of that file that are read."""
+
+ANY_SHELL = "/SENDMAIL/ANY/SHELL/"
+"""A line of it that says that the shell does not count."""
 
 DEFAULT_FORWARD_PATH = "$z/.forward"
 
@@ -37,11 +45,13 @@ class User:
 class LocalUsers:
     """What one configuration says about users.
 
-    forward_path: with marks, one for each file. max_alias_depth: aliases of aliases.
+    forward_path: with marks, one for each file. max_alias_depth: aliases of aliases. trusted: names
+    of class t, whose shell does not count.
     """
 
     forward_path: tuple[str, ...] = ()
     max_alias_depth: int = MAX_ALIAS_DEPTH
+    trusted: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, cf: SendmailCf) -> LocalUsers:
@@ -51,6 +61,7 @@ class LocalUsers:
         return cls(
             tuple(one for one in marked.split(":") if one),
             int(depth) if depth.isdecimal() and int(depth) else MAX_ALIAS_DEPTH,
+            frozenset(cf.program.classes.folded(cf.program.names.code("t"))),
         )
 
     def find(self, name: str) -> User | None:
@@ -62,16 +73,40 @@ class LocalUsers:
             return None
         return User(found.pw_name, found.pw_dir, found.pw_uid, found.pw_gid, full_name(found))
 
-    def forward_lines(self, user: User, paths: Sequence[str]) -> list[str] | None:
-        """The lines of the first `.forward` that may be used, None if there is none."""
+    def forward(self, user: User, paths: Sequence[str]) -> ForwardFile | None:
+        """The first `.forward` that may be used, None if there is none."""
         try:
             entry = pwd.getpwnam(user.name)
         except KeyError:
             return None
         named = [Path(path) for path in paths if path.startswith("/") and "\0" not in path]
-        text = forward_text(entry, named)
-        found = [] if text is None else lines(text)
-        return found or None
+        return forward_file(entry, named)
+
+    def shell_trouble(self, uid: int, host: str) -> str:
+        """Why a list of that user must name neither programs nor files, "" if it may; what it must
+        not name is to follow. host: of the MTA."""
+        try:
+            owner = pwd.getpwuid(uid)
+        except KeyError:
+            return f"UID {uid} is an unknown user: cannot mail to"
+        shell = owner.pw_shell
+        if not shell or owner.pw_name.lower() in self.trusted:
+            return ""
+        known = valid_shells()
+        if ANY_SHELL in (shell, *known) or shell in known:
+            return ""
+        return f"User {owner.pw_name}@{host} doesn't have a valid shell for mailing to"
+
+
+def valid_shells() -> list[str]:
+    """The shells of people who log in: getusershell(3)."""
+    try:
+        with open_regular(SHELLS) as file:
+            text = file.read(SHELLS_LIMIT).decode("utf-8", "surrogateescape")
+    except OSError:
+        return ["/bin/sh", "/bin/csh"]
+    found = (line.partition("#")[0].strip() for line in text.split("\n"))
+    return [one for one in found if one.startswith("/")]
 
 
 def default_user(option: str) -> tuple[int, int]:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from filterd.mta.delivery.forward import forward_text
+from filterd.mta.delivery.forward import ForwardFile, forward_file
 from filterd.mta.delivery.program import Program
 from filterd.mta.delivery.router import ConfigurationError, DeliveryError
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.entry import QueueEntry, Target
+from filterd.mta.sendmail import users
 from filterd.mta.sendmail.lists import INCLUDE_LIMIT
 from filterd.mta.sendmail.router import RuleRouter
 from filterd.mta.sendmail.users import LocalUsers, User
@@ -214,10 +215,11 @@ def test_a_list_that_others_can_write_names_no_programs(tmp_path: Path, router: 
     (tmp_path / "list").chmod(0o666)
     found = router.send_list()
     found.add(found.parse("list"))
-    unsafe = f"550 5.7.1 {{}}... Address :include:{tmp_path}/list is unsafe for mailing to programs"
+    place = f"550 5.7.1 {tmp_path}/list: line 1: "
+    unsafe = f"Address :include:{tmp_path}/list is unsafe for mailing to"
     assert [one.problem.reply for one in found.all if one.problem is not None] == [
-        unsafe.format("/tmp/file"),
-        unsafe.format('"|/bin/cat"'),
+        f"{place}/tmp/file... {unsafe} files",
+        f'{place}"|/bin/cat"... {unsafe} programs',
     ]
     # Nor when they are looked at again, at the delivery.
     *others, ann = router.expand((Target("list"),))
@@ -225,6 +227,71 @@ def test_a_list_that_others_can_write_names_no_programs(tmp_path: Path, router: 
     for target in others:
         with pytest.raises(DeliveryError, match="Cannot mail directly"):
             router.resolve(target.address, listed=target.listed)
+
+
+ME = pwd.getpwuid(os.getuid())
+
+
+@pytest.mark.parametrize(
+    ("shells", "trusted", "is_fit"),
+    [
+        ("# none\n/bin/other\n", "", False),
+        (f"/bin/other\n{ME.pw_shell} # mine\n", "", True),
+        ("/SENDMAIL/ANY/SHELL/\n", "", True),
+        ("", ME.pw_name, True),
+        (None, "", ME.pw_shell in ("/bin/sh", "/bin/csh")),
+    ],
+)
+def test_a_list_needs_an_owner_with_a_shell_to_name_programs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    shells: str | None,
+    trusted: str,
+    is_fit: bool,
+) -> None:
+    if shells is not None:
+        (tmp_path / "shells").write_text(shells)
+    monkeypatch.setattr(users, "SHELLS", tmp_path / "shells")
+    (tmp_path / "list").write_text('# one\n"|/bin/cat"\n/tmp/file\n')
+    (tmp_path / "aliases").write_text(f"list: :include:{tmp_path}/list\n")
+    router = router_of(*([f"T{trusted}"] if trusted else []), aliases=tmp_path / "aliases")
+    found = router.send_list()
+    found.add(found.parse("list"))
+    shell = f"User {ME.pw_name}@mx.example.test doesn't have a valid shell for mailing to"
+    expected = [
+        f'550 5.7.1 {tmp_path}/list: line 2: "|/bin/cat"... {shell} programs',
+        f"550 5.7.1 {tmp_path}/list: line 3: /tmp/file... {shell} files",
+    ]
+    said = [one.problem.reply for one in found.all if one.problem is not None]
+    assert said == ([] if is_fit else expected)
+    # At the delivery it is the same.
+    assert [one.listed for one in router.expand((Target("list"),))] == [is_fit, is_fit]
+
+
+def test_for_a_forward_file_the_users_shell_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(users, "SHELLS", tmp_path / "none")
+    path = tmp_path / "forward"
+    path.write_text('\n"|/bin/cat"\n')
+    user = users.User(ME.pw_name, str(tmp_path), ME.pw_uid, ME.pw_gid)
+    monkeypatch.setattr(LocalUsers, "find", lambda *_: user)
+    monkeypatch.setattr(LocalUsers, "shell_trouble", lambda *given: f"{given[1:]}")
+    router = router_of(f"O ForwardPath={path}", flags="w")
+    found = router.send_list()
+    problem = found.problem_below(found.add(found.parse("joe")))
+    assert problem is not None
+    shown = f"{path}: line 2: \"|/bin/cat\"... ({ME.pw_uid}, 'mx.example.test') programs"
+    assert problem.reply == f"550 5.7.1 {shown}"
+
+
+def test_what_is_wrong_in_a_list_is_told_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "list").write_text("# one\n\nann, @x.test\n")
+    (tmp_path / "aliases").write_text(f"list: more\nmore: :include:{tmp_path}/list\n")
+    router = router_of(aliases=tmp_path / "aliases")
+    reply = RuleVerifier("mx.example.test")(router, "list", expand=True)
+    text = f"553 5.1.3 {tmp_path}/list: line 3: @x.test... User address required"
+    assert reply.lines == (text.encode(),)
 
 
 def test_trouble_with_a_list_is_its_owners(tmp_path: Path) -> None:
@@ -282,15 +349,15 @@ def test_a_forward_file_that_others_can_write_does_not_count(tmp_path: Path) -> 
     user = pwd.getpwuid(os.getuid())
     path = tmp_path / "forward"
     path.write_text("ann\n")
-    assert forward_text(user, [path]) == "ann\n"
+    assert forward_file(user, [path]) == ForwardFile(path, "ann\n")
     path.chmod(0o666)
-    assert forward_text(user, [path]) is None
+    assert forward_file(user, [path]) is None
     path.write_text("ann\n" * 20000)
     path.chmod(0o600)
-    assert forward_text(user, [path]) is None
+    assert forward_file(user, [path]) is None
     link = tmp_path / "link"
     link.symlink_to("/etc/passwd")
-    assert forward_text(user, [link, tmp_path]) is None
+    assert forward_file(user, [link, tmp_path]) is None
 
 
 def test_expn_says_what_is_wrong_with_a_list(router: RuleRouter) -> None:
