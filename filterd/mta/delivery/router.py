@@ -20,7 +20,10 @@ class DeliveryError(Exception):
     """A delivery failed. temporary: another attempt may help. code: RFC 3463.
 
     reply: the whole reply to a client, where the MTA's rules say it; None to make one of the text.
+    server, said: the server that refused, and its reply; "" where no server did.
     """
+
+    server = said = ""
 
     def __init__(self, text: str, *, temporary: bool, code: str, reply: str | None = None) -> None:
         super().__init__(text)

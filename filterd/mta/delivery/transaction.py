@@ -6,10 +6,10 @@ may be served, refused, or put off.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from filterd.mta.delivery.refusals import refusal
 from filterd.mta.delivery.router import DeliveryError
 from filterd.smtp.client import ServerReply, SmtpClient, SmtpError, stuffed
 
@@ -18,8 +18,6 @@ CONNECT_TIMEOUT = 60.0
 
 SEND_TIMEOUT = 600.0
 """Seconds for one message, the wait after the final dot (RFC 5321 §4.5.3.2.6) included."""
-
-_ENHANCED = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?= |$)")
 
 Result = str | DeliveryError
 """What became of one recipient: the place it went to, for the log, or why it did not."""
@@ -76,14 +74,14 @@ def _transaction(
     sender = f"{mail.path}{mail.sender}" if mail.sender else ""
     reply = client.command(f"MAIL FROM:<{sender}>{_parameters(client, mail, wire)}")
     if not _is_good(reply):
-        raise _error(host, reply)
+        raise refusal(client, host, reply, "MAIL")
     notices = mail.dsn[1] if client.offers("DSN") and mail.dsn[1] else ("",) * len(mail.recipients)
     replies = [
         client.command(f"RCPT TO:<{one}>{notice}")
         for one, notice in zip(mail.recipients, notices, strict=True)
     ]
     results: list[Result] = [
-        host if one.code in (250, 251) else _error(host, one) for one in replies
+        host if one.code in (250, 251) else refusal(client, host, one, "RCPT") for one in replies
     ]
     if not any(isinstance(one, str) for one in results):
         client.command("RSET")
@@ -91,12 +89,12 @@ def _transaction(
     last = client.command("DATA")
     if last.code != 354:
         client.command("RSET")
+        final: Result = refusal(client, host, last, "DATA")
     else:
         client.send(stuffed(wire))
         if lmtp:
             return [_final(client, host) if isinstance(one, str) else one for one in results]
-        last = client.reply()
-    final = _result(host, last)
+        final = _result(client, host, client.reply())
     return [final if isinstance(one, str) else one for one in results]
 
 
@@ -104,7 +102,7 @@ def _final(client: SmtpClient, host: str) -> Result:
     """The reply for the next recipient. What was said of those before it stays if the connection
     breaks."""
     try:
-        return _result(host, client.reply())
+        return _result(client, host, client.reply())
     except SmtpError as error:
         return DeliveryError(f"{host}: {error}", temporary=True, code="4.4.2")
 
@@ -120,12 +118,8 @@ def _is_good(reply: ServerReply) -> bool:
     return 200 <= reply.code < 300
 
 
-def _result(host: str, reply: ServerReply) -> Result:
-    return f"{host} ({reply.text})" if _is_good(reply) else _error(host, reply)
-
-
-def _error(host: str, reply: ServerReply) -> DeliveryError:
-    permanent = reply.code >= 500
-    found = _ENHANCED.match(reply.words)
-    code = found[0] if found else "5.0.0" if permanent else "4.0.0"
-    return DeliveryError(f"{host} replied: {reply.text}", temporary=not permanent, code=code)
+def _result(client: SmtpClient, host: str, reply: ServerReply) -> Result:
+    """What the reply to a whole message says."""
+    if _is_good(reply):
+        return f"{host} ({reply.text})"
+    return refusal(client, host, reply, "")

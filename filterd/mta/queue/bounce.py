@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from email.utils import formatdate
 
+from filterd.message.envelope import ip
 from filterd.mta.delivery.router import POSTMASTER, DeliveryError, Failures
 from filterd.mta.mail.entry import QueueEntry, Target
 
@@ -84,7 +85,7 @@ class Bouncer:
             "",
         )
         people = "".join(
-            f"   <{_plain(target.address)}>\n      {_plain(error.code)} {_words(error)}\n"
+            f"   <{_plain(target.address)}>\n      {_plain(error.code)} {_words(str(error))}\n"
             for target, error in failed
         )
         fields = [f"Reporting-MTA: dns; {self._host}"]
@@ -131,19 +132,24 @@ def _recipient_fields(target: Target, error: DeliveryError) -> list[str]:
         (one.partition("=")[2] for one in target.parameters if one.upper().startswith("ORCPT=")), ""
     )
     fields = [f"Original-Recipient: {_plain(original.replace(';', '; ', 1))}"] if original else []
-    return [
-        *fields,
+    fields += [
         f"Final-Recipient: rfc822; {_plain(target.address)}",
         "Action: failed",
         f"Status: {_plain(error.code)}",
-        f"Diagnostic-Code: x-unix; {_words(error)}",
+    ]
+    if not error.said:
+        return [*fields, f"Diagnostic-Code: x-unix; {_words(str(error))}"]
+    name = f"[{error.server}]" if ip(error.server) is not None else error.server
+    return [
+        *fields,
+        f"Remote-MTA: dns; {_words(name)}",
+        f"Diagnostic-Code: smtp; {_words(error.said)}",
     ]
 
 
-def _words(error: DeliveryError) -> str:
-    """An error, which may be in the words of another server or of a program, as ASCII."""
-    text = _plain(str(error)[:TEXT_LIMIT])
-    return text.encode("ascii", "replace").decode("ascii")
+def _words(text: str) -> str:
+    """The words of an error, which may be those of another server or of a program, as ASCII."""
+    return _plain(text[:TEXT_LIMIT]).encode("ascii", "replace").decode("ascii")
 
 
 def _plain(text: str) -> str:

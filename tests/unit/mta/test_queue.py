@@ -174,3 +174,16 @@ def test_a_report_keeps_its_lines() -> None:
     parts = message_from_bytes(made[1]).walk()
     assert [part.get_content_type() for part in parts].count("text/html") == 0
     assert b"\n--x" not in made[1]
+
+
+@pytest.mark.parametrize(
+    ("server", "shown"), [("192.0.2.1", "[192.0.2.1]"), ("mx.test", "mx.test")]
+)
+def test_a_report_names_the_server_that_refused(server: str, shown: str) -> None:
+    error = DeliveryError(f"{server} replied: 550 no", temporary=False, code="5.1.1")
+    error.server, error.said = server, "550-no / 550 never"
+    made = Bouncer("mx.test", lambda: "ID")(ENTRY, [(SUE, error)], MESSAGE)
+    assert made is not None
+    assert (
+        f"Status: 5.1.1\nRemote-MTA: dns; {shown}\nDiagnostic-Code: smtp; 550-no / 550 never\n\n"
+    ).encode() in made[1]

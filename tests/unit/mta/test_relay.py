@@ -58,6 +58,47 @@ def test_what_the_host_says_decides_whether_it_is_tried_again(
     assert caught.value.temporary is temporary
 
 
+@pytest.mark.parametrize(
+    ("step", "reply", "plain", "announced"),
+    [
+        ("RCPT", "550 no such user", "5.1.1", "5.1.1"),
+        ("RCPT", "550 5.7.9 odd", "5.1.1", "5.7.9"),
+        ("RCPT", "550 2.1.5 of another class", "5.1.1", "5.1.1"),
+        ("RCPT", "450 later", "4.2.0", "4.2.0"),
+        ("RCPT", "452 4.2.2 full", "4.3.1", "4.2.2"),
+        ("RCPT", "501 what", "5.5.4", "5.5.4"),
+        ("RCPT", "551 moved", "5.1.6", "5.1.6"),
+        ("RCPT", "552 full", "5.2.2", "5.2.2"),
+        ("RCPT", "553 odd name", "5.1.3", "5.1.3"),
+        ("RCPT", "554 no", "5.0.0", "5.0.0"),
+        ("RCPT", "421 bye", "4.0.0", "4.0.0"),
+        ("MAIL", "550 not you", "5.0.0", "5.0.0"),
+        ("MAIL", "501 what", "5.5.2", "5.5.2"),
+        ("MAIL", "552 too big", "5.3.4", "5.3.4"),
+        ("MAIL", "451 later", "4.3.0", "4.3.0"),
+        ("DATA", "451 later", "4.0.0", "4.0.0"),
+        ("DATA", "554 no", "5.0.0", "5.0.0"),
+        (".", "554 5.7.1 spam", "5.0.0", "5.7.1"),
+        (".", "550 spam", "5.2.0", "5.2.0"),
+        (".", "552 too big", "5.2.2", "5.2.2"),
+    ],
+)
+def test_the_enhanced_code_is_the_servers_if_it_announces_such_codes(
+    step: str, reply: str, plain: str, announced: str
+) -> None:
+    said = f"{reply}\r\n".encode()
+    later = {"MAIL": [said], "RCPT": [OK, said], "DATA": [OK, OK, said]}
+    replies = later.get(step, [OK, OK, b"354 go on\r\n", said])
+    for hello, code in (
+        (b"250 mx.test\r\n", plain),
+        (b"250-mx.test\r\n250 ENHANCEDSTATUSCODES\r\n", announced),
+    ):
+        with server([HELLO[0], hello, *replies, OK, OK]) as heard:
+            (error,) = deliver_all(heard.port, "joe@far.test")
+        assert isinstance(error, DeliveryError)
+        assert (error.code, error.server, error.said) == (code, "127.0.0.1", reply)
+
+
 def test_a_host_that_is_not_there_is_tried_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -122,7 +163,7 @@ def test_what_is_refused_for_good_has_no_last_resort() -> None:
         mailer = SmtpMailer(f"[127.0.0.1]:{heard.port}", "mx.example", options=options)
         (result,) = mailer.deliver(mail)
     assert isinstance(result, DeliveryError)
-    assert (result.code, result.temporary) == ("5.7.1", False)
+    assert (result.code, result.temporary) == ("5.0.0", False)
 
 
 def test_a_fallback_comes_after_the_hosts_of_each_domain(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -235,7 +276,8 @@ def test_a_mailer_asks_for_extensions_if_it_may_or_the_server_has_them(
 
 def lmtp(replies: list[bytes], *recipients: str) -> tuple[list[Result], bytes]:
     """What became of each recipient, and what the server heard."""
-    with server([b"220 box LMTP\r\n", b"250 box\r\n", *replies], b"") as heard:
+    hello = b"250-box\r\n250 ENHANCEDSTATUSCODES\r\n"
+    with server([b"220 box LMTP\r\n", hello, *replies], b"") as heard:
         mail = OutgoingMail("ann@x.test", recipients, MESSAGE)
         found = SmtpMailer("[127.0.0.1]", "mx.example", port=heard.port, hello=LHLO).deliver(mail)
     return found, heard.data
