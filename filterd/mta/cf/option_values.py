@@ -105,9 +105,7 @@ def bad_units(value: str) -> Iterator[str]:
     """The units in a time that are none: a time is numbers, each with a unit."""
     if value.lower() == "now":
         return
-    for unit in re.findall("[0-9]*([^0-9])", value):
-        if unit not in "wdhms":
-            yield unit
+    yield from (one for one in value if one not in "0123456789wdhms")
 
 
 def warnings(name: str, value: str) -> Iterator[str]:
