@@ -16,12 +16,13 @@ from filterd.mta.cf.addresses import AddressResolver
 from filterd.mta.cf.checks import Checker
 from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.definitions import Definitions
-from filterd.mta.cf.lookup import RunTimeMacros
+from filterd.mta.cf.lookup import Maps, RunTimeMacros
 from filterd.mta.cf.marks import MACRO, octets, readable
 from filterd.mta.cf.memory import RunMemory
 from filterd.mta.cf.observer import Observer, RuleMessage
 from filterd.mta.cf.rewriting import Rewriter
 from filterd.mta.maps.opening import MapSite, SiteMaps, open_maps
+from filterd.mta.maps.resting import RestingMaps
 
 log = logging.getLogger("filterd.mta")
 
@@ -42,11 +43,13 @@ class Question(Observer):
     that is the one which a client of sendmail gets (OnlyOneError).
     """
 
-    def __init__(self, engine: RuleEngine, definitions: Definitions) -> None:
+    def __init__(
+        self, engine: RuleEngine, definitions: Definitions, *, is_deferred: bool = False
+    ) -> None:
         self.said: list[RuleMessage] = []
-        self.rewriter = Rewriter(
-            engine.program, engine.maps, self, definitions, memory=engine.memory
-        )
+        maps: Maps = engine.resting_maps if is_deferred else engine.maps
+        memory = engine.deferred_memory if is_deferred else engine.memory
+        self.rewriter = Rewriter(engine.program, maps, self, definitions, memory=memory)
         self.resolver = AddressResolver(self.rewriter)
         self.checker = Checker(self.rewriter, self.resolver)
 
@@ -77,11 +80,12 @@ def _is_about_a_map(message: RuleMessage) -> bool:
 class RuleSession:
     """The macros of one SMTP session, or of one delivery. For one thread at a time.
 
-    Names are as in a macro table, `i` or `{client_addr}`.
+    Names are as in a macro table, `i` or `{client_addr}`. is_deferred: maps with `-D` are not
+    asked.
     """
 
-    def __init__(self, engine: RuleEngine) -> None:
-        self.engine = engine
+    def __init__(self, engine: RuleEngine, *, is_deferred: bool = False) -> None:
+        self.engine, self._is_deferred = engine, is_deferred
         self.definitions = engine.program.definitions.copy()
 
     def update(self, table: Mapping[str, str]) -> None:
@@ -112,7 +116,7 @@ class RuleSession:
         before = current.definitions
         current.definitions = self.definitions
         try:
-            yield Question(self.engine, self.definitions)
+            yield Question(self.engine, self.definitions, is_deferred=self._is_deferred)
         finally:
             current.definitions = before
 
@@ -136,13 +140,18 @@ class RuleEngine:
     def __init__(self, cf: SendmailCf, site: MapSite | None = None) -> None:
         self.cf, self.program = cf, cf.program
         self.current = _CurrentMacros(cf.program.definitions.copy())
-        self.memory = RunMemory()
+        self.memory, self.deferred_memory = RunMemory(), RunMemory()
         self.maps: SiteMaps = open_maps(cf, self.current, site)
+        self.resting_maps = RestingMaps(self.maps)
+        self._defers = cf.option("DeliveryMode").strip()[:1] == "d"
 
-    def session(self) -> RuleSession:
-        """The macros of a new session. Maps that could not be opened may be tried again."""
+    def session(self, *, of_client: bool = False) -> RuleSession:
+        """The macros of a new session. Maps that could not be opened may be tried again.
+
+        of_client: it is an SMTP session, and no delivery; the delivery mode `deferred` counts.
+        """
         self.maps.retry()
-        return RuleSession(self)
+        return RuleSession(self, is_deferred=of_client and self._defers)
 
 
 def _silent(text: str) -> None:

@@ -100,7 +100,10 @@ def sendmail(
         queue_id=_QUEUE_IDS.next,
         filters=lambda filters: SendmailFilters(filters, lists.get),
         macros=lambda connection: SendmailMacros(
-            settings, version, connection, None if engine is None else engine.session()
+            settings,
+            version,
+            connection,
+            None if engine is None else engine.session(of_client=True),
         ),
         filter_route=_same_route,
         verify=AddressVerifier(host) if engine is None else RuleVerifier(host),

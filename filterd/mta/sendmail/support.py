@@ -10,9 +10,9 @@ CARRIED_OUT = frozenset(
     """
     AliasFile AllowBogusHELO BadRcptShutdown BadRcptShutdownGood BadRcptThrottle BlankSub
     ClientPortOptions ColonOkInAddr ConnectOnlyTo ConnectionRateThrottle ConnectionRateWindowSize
-    DaemonPortOptions DefaultUser DelayLA DontBlameSendmail DontExpandCnames DoubleBounceAddress
-    FallbackMXhost FallbackSmartHost ForwardPath HeloName HelpFile InputMailFilters
-    MaxAliasRecursion MaxDaemonChildren MaxHeadersLength MaxHopCount MaxMessageSize
+    DaemonPortOptions DefaultUser DelayLA DeliveryMode DontBlameSendmail DontExpandCnames
+    DoubleBounceAddress FallbackMXhost FallbackSmartHost ForwardPath HeloName HelpFile
+    InputMailFilters MaxAliasRecursion MaxDaemonChildren MaxHeadersLength MaxHopCount MaxMessageSize
     MaxNOOPCommands MaxRecipientsPerMessage MeToo Milter.macros.connect Milter.macros.data
     Milter.macros.envfrom Milter.macros.envrcpt Milter.macros.eoh Milter.macros.eom
     Milter.macros.helo MinFreeBlocks MinQueueAge OldStyleHeaders OperatorChars PostmasterCopy
@@ -57,7 +57,6 @@ NOT_CARRIED_OUT = {
     "DefaultAuthInfo": "the MTA does not log in at other servers",
     "DefaultCharSet": "messages are not converted",
     "DeliverByMin": "DELIVERBY is not offered",
-    "DeliveryMode": "maps are asked (with -D, too)",
     "DHParameters": "OpenSSL chooses them",
     "DialDelay": "a failed connection is tried with the next attempt",
     "DontProbeInterfaces": "names of the interfaces are not local",
@@ -87,7 +86,6 @@ NOT_CARRIED_OUT = {
 """Options that sendmail obeys and this MTA does not, and what it does."""
 
 AS_ELSEWHERE = {
-    "DeliveryMode": ("background", "b", "interactive", "i", "queueonly", "queue", "q"),
     "DontProbeInterfaces": ("true",),
     "EightBitMode": ("pass8", "p", "strict", "s"),
     "HoldExpensive": ("false",),

@@ -50,7 +50,7 @@ class RuleVerifier:
 
     def __call__(self, router: Router, argument: str, expand: bool) -> SmtpReply:
         assert isinstance(router, RuleRouter)
-        found = router.send_list(expands=expand)
+        found = router.send_list(router.engine.session(of_client=True), expands=expand)
         try:
             parsed = [found.parse(member) for member in found.members(octets(argument))]
             for one in reversed(parsed):

@@ -331,6 +331,46 @@ Rno . test\t$#error $@ 4.7.1 $: "459 etrn no"
 
 
 @pytest.mark.parametrize(
+    ("mode", "sender", "recipient"),
+    [
+        ("queue", "550 5.7.1 <a@bad.test>... no", "250 2.1.5 <joe@away.test>... Recipient ok"),
+        (
+            "deferred",
+            "250 2.1.0 <a@bad.test>... Sender ok",
+            "250 2.1.5 <joe@away.test>... Recipient ok (will queue)",
+        ),
+    ],
+)
+def test_maps_may_rest_in_the_mode_deferred(
+    run: Run, tmp_path: Path, mode: str, sender: str, recipient: str
+) -> None:
+    (tmp_path / "table").write_text("a@bad.test no\naway.test mx.test\n")
+    lookup = "R$* < @ $* >\t$: $1 < @ $(t $2 $: $2 $) >\n"
+    text = f"""
+Kt text -D -k0 -v1 {tmp_path}/table
+O DontBlameSendmail=TrustStickyBit
+O DeliveryMode={mode}
+Scheck_mail
+R< $* >\t$: $(t $1 $: yes $)
+Rno\t$#error $@ 5.7.1 $: "550 no"
+"""
+    mta = run(text, head=HEAD.replace("Sparse=0\n", f"Sparse=0\n{lookup}"))
+    greeted(
+        mta,
+        f"""
+        C: MAIL FROM:<a@bad.test>
+        S: {sender}
+        C: RSET
+        S: 250 2.0.0 Reset state
+        C: MAIL FROM:<ann@x.test>
+        S: 250 2.1.0 <ann@x.test>... Sender ok
+        C: RCPT TO:<joe@away.test>
+        S: {recipient}
+        """,
+    )
+
+
+@pytest.mark.parametrize(
     ("option", "sender", "recipients", "gets"),
     [
         ("", "joe@mx.test", "l1", "bob joe ann"),

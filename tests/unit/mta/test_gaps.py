@@ -36,7 +36,7 @@ from filterd.mta.sendmail.gaps import gaps
         ("O MatchGECOS=True", ["O MatchGECOS=True"]),
         ("O DeliveryMode=background", []),
         ("O DeliveryMode=queueonly", []),
-        ("O DeliveryMode=deferred", ["O DeliveryMode=deferred"]),
+        ("O DeliveryMode=deferred", []),
         ("O DaemonPortOptions=Name=MTA, Port=25, Addr=127.0.0.1", []),
         ("O DaemonPortOptions=Name=MSA, M=Ea", []),
         ("O DaemonPortOptions=Name=TLSMTA, M=sObhr, Port=smtps", []),
