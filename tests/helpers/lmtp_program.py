@@ -17,7 +17,7 @@ taken=
 while IFS= read -r line; do
     printf '%s\\n' "$line" >> "$1"
     case $line in
-    LHLO*|EHLO*) say '250-box'; say '250 8BITMIME' ;;
+    LHLO*|EHLO*) say '250-box'; say '250-ENHANCEDSTATUSCODES'; say '250 8BITMIME' ;;
     RCPT*'<no'*) say '550 5.1.1 not here' ;;
     RCPT*) taken="$taken ${line#*<}"; say '250 2.1.5 ok' ;;
     DATA*) say '354 go on'

@@ -255,7 +255,7 @@ def test_what_a_user_names_is_written_with_the_users_rights() -> None:
         os.chown(place / "mine", user.pw_uid, user.pw_gid)
         (place / "roots").touch(0o600)
         (place / "nobody.forward").write_text(f"{place}/mine/box, {place}/roots\n")
-        router = router_of(f"O ForwardPath={place}/$u.forward", flags="w")
+        router = router_of("Tnobody", f"O ForwardPath={place}/$u.forward", flags="w")
         by_place = {one.target.address: one.error for one in deliver(router, "nobody")}
         assert by_place[f"{place}/mine/box"] is None
         assert (place / "mine/box").stat().st_uid == user.pw_uid
