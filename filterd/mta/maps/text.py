@@ -79,9 +79,11 @@ class TextMap(ColumnMap):
             raise MapError(f'text map "{name}": file name must be fully qualified')
         owner = self._owner()
         if trouble := trouble_with(file, owner, owner.map_checks()):
-            _log.warning("text map %s: %s: %s", name, file, trouble)
+            is_missing = trouble == os.strerror(errno.ENOENT)
+            if not (is_missing and self.options.is_optional):
+                _log.warning("text map %s: %s: %s", name, file, trouble)
             # sendmail tells the person who asks the system's reasons only, not its own.
-            said = trouble if trouble == os.strerror(errno.ENOENT) else None
+            said = trouble if is_missing else None
             raise MapError(f'text map "{name}": unsafe map file {file}', said)
         return super()._open()
 

@@ -301,3 +301,11 @@ def test_an_alias_database_that_is_older_than_its_text_is_told(folder: Path) -> 
 
 def test_an_implicit_map_that_is_not_there_is_a_temporary_failure(folder: Path) -> None:
     assert look(f"Kx implicit {folder}/absent", "key").status == 75
+
+
+@pytest.mark.parametrize(("letters", "logged"), [("", 1), ("-o", 0)])
+def test_only_a_text_file_that_must_be_there_is_missed(
+    folder: Path, caplog: pytest.LogCaptureFixture, letters: str, logged: int
+) -> None:
+    assert look(f"Kt text {letters} {folder}/none", "key").value is None
+    assert len(caplog.records) == logged
