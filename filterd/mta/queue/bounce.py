@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from email.utils import formatdate
-from ipaddress import ip_address
 
 from filterd.mta.delivery.router import POSTMASTER, DeliveryError, Failures
 from filterd.mta.mail.entry import QueueEntry, Target
@@ -139,20 +138,13 @@ def _recipient_fields(target: Target, error: DeliveryError) -> list[str]:
     ]
     if not error.said:
         return [*fields, f"Diagnostic-Code: x-unix; {_words(str(error))}"]
-    name = f"[{error.server}]" if _is_address(error.server) else error.server
+    is_address = ":" in error.server or error.server.replace(".", "").isdecimal()
+    name = f"[{error.server}]" if is_address else error.server
     return [
         *fields,
         f"Remote-MTA: dns; {_words(name)}",
         f"Diagnostic-Code: smtp; {_words(error.said)}",
     ]
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _words(text: str) -> str:
