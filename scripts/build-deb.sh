@@ -62,6 +62,12 @@ find "$home" -type d -name __pycache__ -prune -exec rm -rf {} +
 find "$home" -mindepth 1 -maxdepth 1 ! -name bin ! -name lib ! -name share ! -name pyvenv.cfg -exec rm -rf {} +
 find "$home/share" -mindepth 1 -maxdepth 1 ! -name filterd -exec rm -rf {} +
 sed -i "/^command = /d" "$home/pyvenv.cfg"
+ln -sfn ../../../bin/python3 "$home/bin/python3"
+# Two modules that are programs elsewhere: nobody runs them here.
+find "$site" -name '*.py' -perm /111 -exec chmod a-x {} +
+find "$site" -name '*.pxd' -perm /111 -exec chmod a-x {} +
+find "$site" -name '*.so*' -type f -perm /111 -exec chmod a-x {} +
+rm -rf "$site/joblib/test/data"
 cat >"$tree/usr/bin/filterd" <<'END'
 #!/usr/lib/filterd/bin/python3 -P
 """The command filterd, in its environment."""
@@ -86,7 +92,11 @@ for page in "$out"/manuals/man/*.1; do
 done
 doc=$tree/usr/share/doc/filterd
 mkdir -p "$doc"
-gzip -9n <CHANGELOG.md >"$doc/changelog.gz"
+gzip -9n <CHANGELOG.md >"$doc/CHANGELOG.md.gz"
+printf 'filterd (%s) unstable; urgency=medium\n\n  * As of commit %s; CHANGELOG.md.gz says what is new.\n\n -- %s  %s\n' \
+  "$full" "$(git log -1 --format=%h)" "$(sed -n 's/^Maintainer: //p' packaging/debian/control)" \
+  "$(date -u -R -d "@$SOURCE_DATE_EPOCH")" | gzip -9n >"$doc/changelog.gz"
+install -D -m 644 packaging/debian/lintian-overrides "$tree/usr/share/lintian/overrides/filterd"
 cp README.md sendmail.mc.snippet "$doc"
 cp packaging/debian/copyright "$doc"
 cp -R docs "$doc/docs"
@@ -99,6 +109,6 @@ install -m 755 packaging/debian/{postinst,prerm,postrm} "$tree/DEBIAN"
 (cd "$tree" && find usr -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
 find "$tree" -newermt "@$SOURCE_DATE_EPOCH" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 deb=$out/filterd_${full}_$arch.deb
-dpkg-deb --root-owner-group -Zzstd -z3 --build "$tree" "$deb" >/dev/null
+dpkg-deb --root-owner-group -Zxz -z1 --build "$tree" "$deb" >/dev/null
 rm -rf "$tree" "$out/manuals"
 echo "$deb: $(du -h "$deb" | cut -f1), installed $((size / 1024)) MB"
