@@ -16,8 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import sqlite
 
 _LOOK_AGAIN = (0.0005, 0.002)
-"""Seconds after which a writer looks again whether the file's lock is free; a transaction takes
-some tenths of a millisecond."""
+"""Seconds after which one looks again whether the file's lock is free; a transaction takes some
+tenths of a millisecond."""
 
 _KEPT = 64
 """Statements that are kept compiled."""
@@ -78,6 +78,8 @@ def _compiled(
     compiled = statement.compile(dialect=sqlite.dialect())
     assert isinstance(compiled, sa.sql.compiler.SQLCompiler)
     names = tuple(compiled.positiontup or ())
+    if not names:
+        return str(compiled), lambda _: ()
     # Values that the statement has itself.
     fixed = {name: value for name, value in compiled.params.items() if value is not None}
     ordered = itemgetter(*names, *names[:1])  # two at least, or it would give no tuple
@@ -95,8 +97,19 @@ class DirectConnections:
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         self._first, self._second = _Connection(connect), _Connection(connect)
 
-    def read(self, ask: Callable[[Statements], T]) -> T:
-        """What `ask` makes of what it reads. Each statement sees what was committed before it."""
+    def read(self, ask: Callable[[Statements], T], deadline: float) -> T:
+        """What `ask` makes of what it reads; it may be asked again. Each statement sees what was
+        committed before it. deadline: on the monotonic clock, until which somebody may have the
+        file alone, as who closes it last or finds it after a crash."""
+        while True:
+            try:
+                return self._read(ask)
+            except sa.exc.DBAPIError as error:
+                if not _is_busy(error.orig) or time.monotonic() >= deadline:
+                    raise
+            _pause()
+
+    def _read(self, ask: Callable[[Statements], T]) -> T:
         # Best the one that writes: what another one has changed would have to be read again.
         own = self._first if self._first.lock.acquire(blocking=False) else self._second
         if own is self._second:
@@ -161,7 +174,14 @@ def _begin(connection: sqlite3.Connection, deadline: float) -> None:
             connection.execute("BEGIN IMMEDIATE")
             return
         except sqlite3.OperationalError as error:
-            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-            if not is_busy or time.monotonic() >= deadline:
+            if not _is_busy(error) or time.monotonic() >= deadline:
                 raise
-        time.sleep(random.uniform(*_LOOK_AGAIN))  # noqa: S311  (so that two do not keep step)
+        _pause()
+
+
+def _is_busy(error: BaseException | None) -> bool:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _pause() -> None:
+    time.sleep(random.uniform(*_LOOK_AGAIN))  # noqa: S311  (so that two do not keep step)

@@ -113,10 +113,11 @@ class Database:
             engine = self._opened(stack, user, ready=ready)
             yield stack.enter_context(engine.connect())
 
-    def read(self, user: object, ask: Callable[[Statements], T]) -> T:
+    def read(self, user: object, ask: Callable[[Statements], T], deadline: float) -> T:
         """What `ask` makes of what it reads in an SQLite file, in a fraction of the time that a
-        transaction takes."""
-        return self._directly(user, lambda direct: direct.read(ask))
+        transaction takes. deadline: on the monotonic clock, until which others may have the file
+        alone."""
+        return self._directly(user, lambda direct: direct.read(ask, deadline))
 
     def write(self, user: object, ask: Callable[[Statements], T], deadline: float) -> T:
         """The same in a transaction that writes. deadline: on the monotonic clock, until which

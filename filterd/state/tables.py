@@ -211,7 +211,8 @@ class SqlState:
         if self._database.file is None:
             with self._transaction() as connection:
                 return ask(UsualStatements(connection))
-        return self._asked(lambda: self._database.read(self, ask))
+        deadline = time.monotonic() + self._timeout
+        return self._asked(lambda: self._database.read(self, ask, deadline))
 
     def _write(self, ask: Callable[[Statements], T], now: float) -> T:
         """The same in a transaction, after which a process deletes now and then what has
