@@ -121,11 +121,12 @@ def _utf8(leaf: Entity, content: bytes) -> bytes:
 
 @dataclass
 class _Search:
-    """What was found so far. room: octets of text that may still be read."""
+    """What was found so far. read: URLs that were taken apart, with how deep they were in others.
+    room: octets of text that may still be read."""
 
     found: dict[Url, None] = field(default_factory=dict)
     seen: set[tuple[str, str]] = field(default_factory=set)
-    read: set[tuple[bytes, bytes]] = field(default_factory=set)
+    read: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
     room: int = TEXT_LIMIT
     exceeds: bool = False
 
@@ -205,10 +206,13 @@ class _Search:
     def _url(self, scheme: bytes, rest: bytes, place: Place, nested: int = 0) -> None:
         """Keep a URL and those in it. rest: all behind the scheme's colon."""
         scheme = scheme.lower()
-        # What an attribute has, the text of the HTML has once more.
-        if (scheme, rest) in self.read or not scheme.endswith(SCHEMES):
-            return  # the latter as in `Seehttp://`: a word without a blank behind it
-        self.read.add((scheme, rest))
+        if not scheme.endswith(SCHEMES):  # `Seehttp://`: a word without a blank behind it
+            return
+        # What an attribute has, the text of the HTML has once more. Of one that was deep in others
+        # those in it may not have been looked at.
+        if self.read.get((scheme, rest), NESTED_LIMIT + 1) <= nested:
+            return
+        self.read[scheme, rest] = nested
         behind = rest.translate(_OTHER_SLASHES).lstrip(b"/")
         end = _AUTHORITY_END.search(behind)
         authority = behind if end is None else behind[: end.start()]

@@ -151,6 +151,14 @@ def test_encoded_text_and_several_parts() -> None:
     assert not found.exceeds
 
 
+def test_what_is_deep_in_others_once_is_looked_into_where_it_stands_alone() -> None:
+    hidden = "http://d.example/?to=http://e.example/"
+    deep = f"http://a.example/?to=http://b.example/?to=http://c.example/?to={hidden}"
+    for text in (f"{deep} {hidden}", f"{hidden} {deep}"):
+        found = Message(f"\r\n{text}\r\n".encode()).urls
+        assert "e.example" in {one.host for one in found.found}, text
+
+
 def test_ten_thousand_urls_and_no_more() -> None:
     found = message("".join(f"<a href=http://h{n}.example/>\n" for n in range(12_000))).urls
     assert len(found.found) == URLS_LIMIT
