@@ -33,7 +33,7 @@ help:
 	@echo "make demo     mail through the embedded MTA and the filter, one table of what happened"
 	@echo "              (make demo MAIL=path sends your own mail as well)"
 	@echo "make test     all tests, with real sendmail, Postfix and clamd"
-	@echo "make unit     the quick tests that need no server, on all cores (about a minute on two)"
+	@echo "make unit     the quick tests that need no server, on all cores (under a minute on two)"
 	@echo "make check    ruff, mypy --strict, import directions"
 	@echo "make fuzz     hostile mail made by libFuzzer, for FUZZ_SECONDS=60"
 	@echo "make bench    speed and memory, beside other filters"

@@ -90,6 +90,7 @@ def mail(data: bytes) -> EmailMessage:
     return found
 
 
+@pytest.mark.slow
 def test_the_reports_of_a_day(tmp_path: Path) -> None:
     settings = site(tmp_path)
     came(
@@ -236,6 +237,7 @@ def test_while_the_mta_is_away(tmp_path: Path) -> None:
     assert sent(settings)[0][2] == "later"
 
 
+@pytest.mark.slow
 def test_an_mta_that_is_away_is_not_tried_for_each_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

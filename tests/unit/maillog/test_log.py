@@ -192,6 +192,7 @@ def test_the_journal_is_read_on_from_where_it_was() -> None:
     assert len(read.about(given("AAAAA1", at=began)).lines) == 4
 
 
+@pytest.mark.slow
 def test_a_journal_that_cannot_be_read_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     refuses = "import sys; sys.exit('No journal files were opened\\n due to permissions.')"
     for command, words in (

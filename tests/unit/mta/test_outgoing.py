@@ -368,7 +368,8 @@ def test_a_program_without_the_flag_is_spoken_to_by_smtp(tmp_path: Path) -> None
 def test_lmtp_over_a_socket() -> None:
     replies = [b"220 box\r\n", b"250 box\r\n", OK, OK, OK, b"354 go on\r\n"]
     after = b"250 2.0.0 stored\r\n450 4.2.0 later\r\n"
-    with folder("socket") as place, server([*replies, after], path=f"{place}/lmtp"):
+    replies += [after, b"221 bye\r\n"]
+    with folder("socket") as place, server(replies, path=f"{place}/lmtp"):
         router = router_of(lmtp_line("[IPC]", f"FILE {place}/lmtp"))
         assert states(deliver(router, "ann", "bob")) == {"ann": "local", "bob": "later 4.2.0"}
 

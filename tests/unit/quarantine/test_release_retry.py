@@ -67,6 +67,7 @@ def envid(mail: str) -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_pauses_grow_up_to_the_longest_and_the_last_try_ends_them(
     store: Store, mta: Mta, clock: Clock
 ) -> None:

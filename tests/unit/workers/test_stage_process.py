@@ -192,6 +192,7 @@ def test_a_process_that_answers_without_end_is_killed(played: Played) -> None:
     assert played.killed.is_set()
 
 
+@pytest.mark.slow
 def test_a_process_that_does_not_run_is_killed(played: Played) -> None:
     asked = played.ask()
     reading = played.frames.received()
@@ -203,6 +204,7 @@ def test_a_process_that_does_not_run_is_killed(played: Played) -> None:
     assert "did not run any more" in asked.lost
 
 
+@pytest.mark.slow
 def test_a_process_that_says_it_runs_is_left_alone(played: Played) -> None:
     played.ask()
     several = threading.Event()
@@ -222,6 +224,7 @@ def test_a_process_that_says_it_runs_is_left_alone(played: Played) -> None:
     assert not played.killed.is_set()
 
 
+@pytest.mark.slow
 def test_a_process_that_reads_nothing_is_killed(played: Played) -> None:
     # Nobody who asks may wait for it: a kernel's buffer holds some hundred kilobytes.
     played.process.tell(b"x" * (8 << 20))
@@ -260,6 +263,7 @@ def test_whatever_ends_the_listener_leaves_nobody_waiting(
     assert played.ended.wait(SECONDS)
 
 
+@pytest.mark.slow
 def test_nobody_waits_for_a_process_that_cannot_be_killed(played: Played) -> None:
     asked, found = played.ask(), list[StageAnswer]()
     played.process.stalled = True
