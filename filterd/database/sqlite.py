@@ -236,7 +236,8 @@ class SqliteFile:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        for older in self.path.parent.glob(f"{glob.escape(self.path.name)}.before-*"):
+        # Forms are numbers; what `filterd restore` set aside is NAME.before-restore.
+        for older in self.path.parent.glob(f"{glob.escape(self.path.name)}.before-[0-9]*"):
             if older != kept:
                 older.unlink(missing_ok=True)
         return kept

@@ -116,11 +116,16 @@ def test_a_file_of_a_version_without_forms_is_kept(tmp_path: Path) -> None:
 
 def test_only_the_newest_copy_stays(index: Path) -> None:
     index.with_name("index.sqlite.before-0003").write_bytes(b"older")
-    other = index.with_name("index.sqlite2.before-0003")
-    other.write_bytes(b"of another database")
+    others = [
+        index.with_name(name)
+        for name in ("index.sqlite2.before-0003", "index.sqlite.before-restore")
+    ]
+    for other in others:
+        other.write_bytes(b"of another database, of `filterd restore`")
     Store(QuarantineSettings(index.parent)).index.check()
-    assert {name for name in copies(index) if "before" in name} == {"index.sqlite.before-0004"}
-    assert other.exists()
+    assert not index.with_name("index.sqlite.before-0003").exists()
+    assert index.with_name("index.sqlite.before-0004").exists()
+    assert all(other.exists() for other in others)
 
 
 def test_what_cannot_be_copied_is_not_changed(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
