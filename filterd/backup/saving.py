@@ -53,13 +53,19 @@ def name_of(now: float) -> str:
     return datetime.fromtimestamp(now, UTC).strftime(NAME_OF_ARCHIVE)
 
 
-def thin_out(folder: Path, keep: int) -> None:
-    """Delete the oldest archives that are named by their time, until so many are left. Raises
-    BackupError."""
+def thin_out(made: Path, keep: int) -> None:
+    """Delete the oldest archives beside the one that was made, until so many are left: those that
+    are named by their time. Raises BackupError."""
+    folder = made.parent
     try:
         with privileges.as_caller():
-            named = [path for path in folder.iterdir() if _NAMED_BY_TIME.fullmatch(path.name)]
-            for path in sorted(named)[:-keep]:
+            # The new one stays also if the clock was ahead when others got their names.
+            others = sorted(
+                path
+                for path in folder.iterdir()
+                if path != made and _NAMED_BY_TIME.fullmatch(path.name)
+            )
+            for path in others[: max(0, len(others) - keep + 1)]:
                 path.unlink()
     except OSError as error:
         raise BackupError(f"{folder}: {error.strerror}") from None

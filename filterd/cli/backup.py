@@ -19,6 +19,7 @@ from filterd.config.load import Settings
 from filterd.lab.programs import answers
 from filterd.quarantine import Store, StoreError
 from filterd.quarantine.carry import carry_releases
+from filterd.system import privileges
 from filterd.system.display import count, size, to_the_second
 
 
@@ -43,15 +44,16 @@ def backup(
     cannot be written.
     """
     loaded = settings(config)
-    folder = archive if archive.is_dir() else None
+    with privileges.as_caller():
+        folder = archive if archive.is_dir() else None
     if folder is not None:
         archive = folder / name_of(time.time())
     elif keep is not None:
-        fail(f"--keep is for a folder of archives, and {archive} is none", Exit.USAGE)
+        fail(f"--keep needs a folder; {archive} is not one", Exit.USAGE)
     with reported(Exit.CANNOT_CREATE, BackupError):
         manifest = save(loaded, archive)
         if folder is not None and keep is not None:
-            thin_out(folder, keep)
+            thin_out(archive, keep)
     _print(archive, manifest, as_json)
     for key in manifest.elsewhere:
         sys.stderr.write(

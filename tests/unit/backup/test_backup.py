@@ -440,6 +440,25 @@ def test_in_a_folder_the_newest_stay(
     assert len(list(folder.iterdir())) == 3
 
 
+def test_the_one_that_was_made_stays_whatever_the_clock_said_before(
+    site: Settings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "archives"
+    folder.mkdir()
+    for year in (2030, 2031):
+        (folder / f"filterd-{year}0101T000000Z.tar.gz").write_text("of a clock that was ahead")
+    monkeypatch.setattr("filterd.cli.backup.time.time", lambda: 1_796_000_000.0)
+    arguments = ("backup", folder, "--keep", 2, "--config", site.source)
+    assert filterd(monkeypatch, capsys, *arguments)[0] == 0
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "filterd-20261130T005320Z.tar.gz",
+        "filterd-20310101T000000Z.tar.gz",
+    ]
+
+
 def test_a_file_is_no_folder_of_archives(
     site: Settings,
     tmp_path: Path,
@@ -448,5 +467,5 @@ def test_a_file_is_no_folder_of_archives(
 ) -> None:
     arguments = ("backup", tmp_path / "a.tar.gz", "--keep", 2, "--config", site.source)
     status, _, err = filterd(monkeypatch, capsys, *arguments)
-    assert (status, "--keep is for a folder of archives" in err) == (64, True)
+    assert (status, "--keep needs a folder" in err) == (64, True)
     assert not (tmp_path / "a.tar.gz").exists()
