@@ -35,8 +35,7 @@ _Addresses = Annotated[list[str], typer.Argument(metavar="ADDRESS...", help="of 
 def show(addresses: _Addresses, config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show whether somebody here has written to these people.
 
-    The state has hashes of addresses, so that there is no list of them. Exit status 66 if one of
-    them is not known.
+    The state keeps hashes, not the addresses themselves. Exit status 66 if one of them is unknown.
     """
     wanted, known = _mailboxes(addresses), _known(settings(config))
     strangers = []

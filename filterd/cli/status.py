@@ -35,9 +35,9 @@ def _of_itself(told: Status) -> str:
         parts.append(f"{daemon.worker_deaths} workers died")
     if daemon.network is not None:
         parts.append(
-            f"workers can reach the network ({daemon.network})"
+            f"workers have network access ({daemon.network})"
             if daemon.network
-            else "workers can reach no network"
+            else "workers have no network access"
         )
     if daemon.history_lost:
         parts.append(f"{daemon.history_lost} messages are not in the history")

@@ -1,5 +1,5 @@
 """Who in a worker needs the network. Where nobody does, workers get none: hostile mail that takes
-one over can send nothing away."""
+one over cannot connect to another host."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def mail_log(settings: Settings) -> Iterator[Finding]:
             yield Finding(
                 Level.WARN,
                 "maillog",
-                f"{where}: no delivery of sendmail or Postfix is there",
+                f"{where}: contains no deliveries by sendmail or Postfix",
                 "set maillog.files to the file in which the MTA logs, or maillog.journal = true",
             )
         else:

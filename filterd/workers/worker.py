@@ -49,11 +49,11 @@ def confine(memory: int, niceness: int = NICENESS) -> None:
 
 def without_network(settings: Settings) -> str:
     """Take the network from this process and its children, unless these settings need it; return
-    who does, or why it cannot be taken, empty if it is closed."""
+    who does, or why it cannot be blocked, empty if it is."""
     users = network_users(settings)
     if users:
         return ", ".join(users)
-    return "" if close_network() else "the kernel does not close it"
+    return "" if close_network() else "this system cannot block it"
 
 
 def _address_space() -> int:

@@ -79,9 +79,12 @@ _SSL = frozenset(
 
 _ACTIONS = ("none", "add-to", "add-apparently-to", "add-bcc", "add-to-undisclosed")
 
-_MILTER = frozenset(("loglevel", *map("macros.{}".format, (
-    "connect", "helo", "envfrom", "envrcpt", "data", "eoh", "eom"
-))))  # fmt: skip
+_MILTER = frozenset(
+    """
+    loglevel macros.connect macros.helo macros.envfrom macros.envrcpt macros.data macros.eoh
+    macros.eom
+    """.split()
+)
 
 _LETTERS = {"AuthOptions": "acdfmpyA", "TLSSrvOptions": "CV"}
 

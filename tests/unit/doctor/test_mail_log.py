@@ -67,7 +67,7 @@ def test_a_log_of_something_else(tmp_path: Path) -> None:
     (tmp_path / "x.log").write_text("Nov 30 11:00:00 mx sshd[1]: Accepted publickey\n")
     (found,) = mail_log(site(tmp_path, tmp_path / "x.log"))
     assert found.level is Level.WARN
-    assert "no delivery of sendmail or Postfix is there" in found.found
+    assert "contains no deliveries by sendmail or Postfix" in found.found
 
 
 def test_a_journal_that_cannot_be_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
