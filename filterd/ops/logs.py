@@ -13,6 +13,7 @@ import logging.handlers
 import re
 import sys
 import time
+import traceback
 from collections.abc import Callable, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -20,8 +21,6 @@ from itertools import islice
 from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any
-
-import structlog
 
 from filterd.chain.report import ScanReport, names
 from filterd.config.processes import DaemonSettings
@@ -47,10 +46,10 @@ _is_plain = re.compile(r"[!#-<>-~]*").fullmatch
 _NESTED = (dict, list, tuple)
 
 Event = MutableMapping[str, Any]
-Render = Callable[[Any, str, Event], str]
+Render = Callable[[Event], str]
 
 
-def keyvalue(_logger: Any, _method: str, event: Event) -> str:
+def keyvalue(event: Event) -> str:
     """`key=value key="quoted value"`, quoted as JSON quotes, ASCII only."""
     return " ".join([f"{key}={_quoted(value)}" for key, value in event.items()])
 
@@ -67,25 +66,13 @@ def _quoted(value: object) -> str:
 _NUMBERS = frozenset({int, float})
 
 
-def as_json(_logger: Any, _method: str, event: Event) -> str:
+def as_json(event: Event) -> str:
     """A JSON object, ASCII only."""
     return json.dumps(event, default=str)
 
 
-def _shorten(_logger: Any, _method: str, event: Event) -> Event:
-    for key, value in event.items():
-        if isinstance(value, str) and key != "exception":
-            event[key] = _shortened(value)
-    return event
-
-
 def _shortened(text: str) -> str:
     return text if len(text) <= TEXT_LIMIT else text[:TEXT_LIMIT] + "…"
-
-
-def _stamp(_logger: Any, _method: str, event: Event) -> Event:
-    """Time and level first; syslogd adds a time itself."""
-    return {"time": _now(), "level": event.pop("level", ""), **event}
 
 
 def _now() -> str:
@@ -100,16 +87,33 @@ def _second(moment: int) -> str:
 
 
 class _Formatter(logging.Formatter):
-    """Passes rendered lines on and renders all others. head: put before every line."""
+    """Passes rendered lines on and renders all others. head: put before every line. stamped: with
+    the time; syslogd adds one itself."""
 
-    def __init__(self, inner: logging.Formatter, head: str) -> None:
+    def __init__(self, render: Render, head: str, *, stamped: bool) -> None:
         super().__init__()
-        self._inner = inner
+        self._render = render
         self._head = head
+        self._stamped = stamped
 
     def format(self, record: logging.LogRecord) -> str:
-        line = record.msg if record.name == LINES.name else self._inner.format(record)
-        return f"{self._head}{line}"
+        if record.name == LINES.name:
+            return f"{self._head}{record.msg}"
+        return f"{self._head}{self._render(self._event(record))}"
+
+    def _event(self, record: logging.LogRecord) -> Event:
+        """What the line says of a record; the whole trace of an exception, of other texts the
+        beginning."""
+        level = record.levelname.lower()
+        event: Event = {"time": _now(), "level": level} if self._stamped else {}
+        event["event"] = _shortened(record.getMessage())
+        if record.stack_info:
+            event["stack_info"] = _shortened(record.stack_info)
+        event.setdefault("level", level)
+        if record.exc_info and record.exc_info[1] is not None:
+            trace = "".join(traceback.format_exception(*record.exc_info))
+            event["exception"] = trace.removesuffix("\n")
+        return event
 
 
 class MessageLog:
@@ -134,7 +138,7 @@ class MessageLog:
                     event[key] = _flat(value)
             elif value is not None:
                 event[key] = value
-        line = self._render(None, "info", event)
+        line = self._render(event)
         # Without `LINES.info`, which looks up the caller's file and line, and nothing shows them.
         LINES.handle(logging.LogRecord(LINES.name, logging.INFO, "", 0, line, None, None))
 
@@ -222,17 +226,6 @@ def configure(settings: DaemonSettings) -> None:
     """Make all logging of this process go where the settings say."""
     render: Render = as_json if settings.log_format == "json" else keyvalue
     to_syslog = settings.log_to == "syslog"
-    shared: list[Any] = [
-        structlog.stdlib.add_log_level,
-        structlog.processors.format_exc_info,
-        _shorten,
-    ]
-    if not to_syslog:
-        shared.append(_stamp)
-    inner = structlog.stdlib.ProcessorFormatter(
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
-        foreign_pre_chain=shared,
-    )
     handler: logging.Handler
     if to_syslog:
         address = str(SYSLOG_SOCKET) if SYSLOG_SOCKET.exists() else ("localhost", 514)
@@ -241,7 +234,9 @@ def configure(settings: DaemonSettings) -> None:
         )
     else:
         handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_Formatter(inner, "filterd: " if to_syslog else ""))
+    handler.setFormatter(
+        _Formatter(render, "filterd: " if to_syslog else "", stamped=not to_syslog)
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level.upper())

@@ -168,7 +168,7 @@ def test_a_message_adds_nothing_to_the_line(
 
 def test_a_quoted_value_is_json() -> None:
     text = 'a "b"\\\n'
-    assert json.loads(keyvalue(None, "", {"k": text}).partition("=")[2]) == text
+    assert json.loads(keyvalue({"k": text}).partition("=")[2]) == text
 
 
 def test_all_that_is_promised_of_a_message(daemon: RunningDaemon) -> None:

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.server
 ROOT = Path(__file__).resolve().parents[3]
 
 # Modules that filterd's children, or the libraries that start some, import early.
-STRANGERS = ("structlog", "filterd", "joblib", "pydantic", "typer", "sitecustomize", "email")
+STRANGERS = ("filterd", "joblib", "pydantic", "typer", "sitecustomize", "email")
 
 STRANGER = """\
 import os, sys
