@@ -22,12 +22,12 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from filterd.bayes.lab.baselines import NAMES, Baseline
-from filterd.bayes.lab.evaluate import Examined, Ours, Plan, run
+from filterd.bayes.lab.evaluate import EvaluationPlan, Examined, Ours, run
 from filterd.bayes.lab.measures import Measures
-from filterd.bayes.lab.train import Source, labelled_items, no_progress
+from filterd.bayes.lab.train import TrainingSource, labelled_items, no_progress
 from filterd.bayes.model.leaks import is_leak
 from filterd.bayes.model.online import OnlineModel
-from filterd.mailfiles.items import Item
+from filterd.mailfiles.items import MailItem
 from filterd.message import Message
 
 SALT = b"filterd evaluate"
@@ -154,10 +154,10 @@ def main() -> None:
             "index order" if arguments.shuffle is None else f"shuffled, seed {arguments.shuffle}"
         )
         with ExitStack() as stack:
-            items, _ = labelled_items([Source(corpus)], stack)
+            items, _ = labelled_items([TrainingSource(corpus)], stack)
             if arguments.shuffle is not None:
-                Plan(shuffle=arguments.shuffle).order(items)
-            items = [Item(i.label, i.name, lambda i=i: clean(i.read())) for i in items]  # type: ignore[misc]
+                EvaluationPlan(shuffle=arguments.shuffle).order(items)
+            items = [MailItem(i.label, i.name, lambda i=i: clean(i.read())) for i in items]  # type: ignore[misc]
             print(f"\n{Path(corpus).name}, {len(items)} messages, {order}\n")
             print(
                 "| filter | (1-ROCA)% | hm%@sm% .1/.5/1 | sm%@hm% .1 | hm/sm% at .5 | lam% "
@@ -165,7 +165,7 @@ def main() -> None:
             )
             print("|---|---|---|---|---|---|---|---|")
             for name, examined in contestants(arguments.peers.split(","), stack).items():
-                done = run(items, Plan(), examined, no_progress)
+                done = run(items, EvaluationPlan(), examined, no_progress)
                 print(row(name, done.measures()), flush=True)
 
 

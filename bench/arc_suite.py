@@ -27,7 +27,7 @@ import yaml  # type: ignore[import-untyped]
 from filterd.auth.arc.chain import chain_of
 from filterd.auth.arc.sealing import SealError, combined, seal_arc
 from filterd.auth.arc.verify import verify_arc
-from filterd.auth.dkim.header import Canonicalization, Header, canonical_field
+from filterd.auth.dkim.header import CanonicalHeader, Canonicalization, canonical_field
 from filterd.auth.dkim.signing import SigningKey
 from filterd.auth.dkim.tags import TagList
 from filterd.auth.results import parse
@@ -107,7 +107,7 @@ def signing(case: Case) -> Iterator[str]:
     """What is wrong."""
     values, message = case.values, Message(case.data)
     key = SigningKey.from_pem(values["privatekey"].encode(), values["domain"], values["sel"])
-    header = Header.of(message)
+    header = CanonicalHeader.of(message)
     check = verify_arc(message, case.zones)
     results = combined(header, values["srv-id"])
     body = case.data[message.body_start :]
@@ -154,7 +154,7 @@ def _standard(short: str, text: str) -> bytes:
 
 
 def _octets(
-    header: Header, status: AuthResult, expected: Mapping[str, bytes], key: SigningKey
+    header: CanonicalHeader, status: AuthResult, expected: Mapping[str, bytes], key: SigningKey
 ) -> Iterator[str]:
     """Whether the suite's own set would have these signatures by our functions."""
     name = "ARC-Message-Signature"

@@ -21,7 +21,7 @@ from ipaddress import ip_address
 from multiprocessing.connection import Connection
 
 from filterd.auth.arc.verify import begin_arc, verify_arc
-from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.body import CanonicalBody
 from filterd.auth.dkim.record import key_name
 from filterd.auth.dkim.signing import SigningKey
 from filterd.auth.dkim.verify import begin_dkim, verify_dkim
@@ -77,7 +77,7 @@ def checked(data: bytes, resolver: Resolver) -> Authentication:
     """All that filter `auth` finds out about a message."""
     message = Message(data)
     of_spf, of_keys, of_dmarc = (DnsLookups(resolver) for _ in range(3))
-    body = Body.of(message)
+    body = CanonicalBody.of(message)
     begin_dmarc(message, of_dmarc)
     begin_dkim(message, of_keys, body=body)
     begin_arc(message, of_keys, body=body)

@@ -23,10 +23,10 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 from bench.dkim_suite import crlf
-from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.body import CanonicalBody
 from filterd.auth.dkim.errors import DkimError
 from filterd.auth.dkim2 import unsigned
-from filterd.auth.dkim2.chain import Chain
+from filterd.auth.dkim2.chain import Dkim2Chain
 from filterd.auth.dkim2.content import check_content
 from filterd.auth.dkim2.verify import check_signatures, verify_dkim2
 from filterd.message import Envelope, Message, Recipient
@@ -75,12 +75,12 @@ def zones(folder: Path) -> Zones:
 def beside_the_way(case: Case, server: Zones) -> str:
     """Signatures and content, without the way."""
     try:
-        chain = Chain.of(case.message)
+        chain = Dkim2Chain.of(case.message)
         if chain is None:
             return "none"
         chain.check_times(case.now)
         with patch.object(unsigned, "UNSIGNED_BEGINNINGS", ("x-",)):
-            check_content(case.message, chain.instances, Body.of(case.message))
+            check_content(case.message, chain.instances, CanonicalBody.of(case.message))
         check_signatures(chain, server)
     except DkimError as error:
         return f"{error.result}: {error.reason}"

@@ -23,9 +23,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.body import CanonicalBody
 from filterd.auth.dkim.errors import DkimError
-from filterd.auth.dkim.header import Header, canonical_field
+from filterd.auth.dkim.header import CanonicalHeader, canonical_field
 from filterd.auth.dkim.limits import DkimLimits
 from filterd.auth.dkim.record import key_name
 from filterd.auth.dkim.signature import Signature
@@ -133,7 +133,7 @@ def recovered(messages: Mapping[str, bytes]) -> dict[str, bytes]:
     signed: dict[str, dict[bytes, bytes]] = defaultdict(dict)
     for data in messages.values():
         message = Message(data)
-        header, body = Header.of(message), Body.of(message)
+        header, body = CanonicalHeader.of(message), CanonicalBody.of(message)
         for index, field in enumerate(message.header_fields):
             if field.name.lower() != "dkim-signature":
                 continue
@@ -150,10 +150,15 @@ def recovered(messages: Mapping[str, bytes]) -> dict[str, bytes]:
         if len(pairs) < 2:
             continue
         (one, first), (other, second) = list(pairs.items())[:2]
-        modulus = int(gcd(*(
-            mpz(int.from_bytes(signature)) ** EXPONENT - int.from_bytes(padded(digest, signature))
-            for digest, signature in ((one, first), (other, second))
-        )))  # fmt: skip
+        modulus = int(
+            gcd(
+                *(
+                    mpz(int.from_bytes(signature)) ** EXPONENT
+                    - int.from_bytes(padded(digest, signature))
+                    for digest, signature in ((one, first), (other, second))
+                )
+            )
+        )
         for factor in range(2, 1000):
             while modulus % factor == 0:
                 modulus //= factor

@@ -267,8 +267,10 @@ def main(files: list[str]) -> int:
         differing = [case for case in cases if case.expected != case.found]
         for case in differing:
             unknown += not case.known
-            print(f"{file.name}: {case.name!r}: {case.expected} there, {case.found} here"
-                  f" ({case.known or 'UNEXPLAINED'})")  # fmt: skip
+            print(
+                f"{file.name}: {case.name!r}: {case.expected} there, {case.found} here"
+                f" ({case.known or 'UNEXPLAINED'})"
+            )
         print(f"{file.name}: {len(cases) - len(differing)} of {len(cases)} agree")
         unknown += not cases
     return 1 if unknown else 0

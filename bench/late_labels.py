@@ -14,10 +14,10 @@ import math
 from contextlib import ExitStack
 
 from bench.accuracy_peers import clean, contestants
-from filterd.bayes.lab.evaluate import Plan, run
+from filterd.bayes.lab.evaluate import EvaluationPlan, run
 from filterd.bayes.lab.measures import Labels, Scores, roca
-from filterd.bayes.lab.train import Source, labelled_items
-from filterd.mailfiles.items import Item
+from filterd.bayes.lab.train import TrainingSource, labelled_items
+from filterd.mailfiles.items import MailItem
 
 EDGES = (0, 500, 1000, 1500, 2000, 3000, 4000, 5000)
 
@@ -37,9 +37,9 @@ def main() -> None:
     parser.add_argument("--peers", default="bogofilter,crm114,nb")
     arguments = parser.parse_args()
     with ExitStack() as stack:
-        items, _ = labelled_items([Source(arguments.corpus)], stack)
-        Plan(shuffle=arguments.shuffle).order(items)
-        items = [Item(i.label, i.name, lambda i=i: clean(i.read())) for i in items]  # type: ignore[misc]
+        items, _ = labelled_items([TrainingSource(arguments.corpus)], stack)
+        EvaluationPlan(shuffle=arguments.shuffle).order(items)
+        items = [MailItem(i.label, i.name, lambda i=i: clean(i.read())) for i in items]  # type: ignore[misc]
         edges = [edge for edge in EDGES if edge < len(items)]
         spans = list(zip(edges, [*edges[1:], len(items)], strict=True))
         heads = ["all", *(f"from {edge}" for edge in edges[1:4]), *(f"{a}-{b}" for a, b in spans)]
@@ -48,7 +48,7 @@ def main() -> None:
         print("|---" * (len(heads) + 1) + "|")
         print("| spam of these | | | | | " + " | ".join(map(str, spam)) + " |")
         for name, examined in contestants(arguments.peers.split(","), stack).items():
-            done = run(items, Plan("delayed", lag=arguments.lag), examined)
+            done = run(items, EvaluationPlan("delayed", lag=arguments.lag), examined)
             scores, labels = done.arrays
             cells = [figure(scores[a:], labels[a:]) for a in (0, *edges[1:4])]
             cells += [figure(scores[a:b], labels[a:b]) for a, b in spans]

@@ -25,11 +25,11 @@ from bench.quarantine import NOW, fill, filled
 from filterd.chain.verdict import Action, Symbol
 from filterd.config.assembly import open_history
 from filterd.config.load import Settings, load
-from filterd.digest.ledger import Ledger
+from filterd.digest.ledger import DigestLedger
 from filterd.history import Record
 from filterd.quarantine import Store
 from filterd.review.principals import tokens_path
-from filterd.review.tokens import Tokens
+from filterd.review.tokens import TokenFile
 from tests.helpers.postgresql import postgresql
 from tests.helpers.process import Program, answers, free_port
 from tests.helpers.servers.filterd import COMMAND
@@ -195,7 +195,7 @@ def measure(path: Path, database: str, count: int, times: int, only: str) -> Non
     started = time.perf_counter()
     prepare(settings, count)
     print(f"{count} messages and records, filled in {time.perf_counter() - started:.0f} s")
-    secret = Tokens(tokens_path(settings)).add("robot", "admin")
+    secret = TokenFile(tokens_path(settings)).add("robot", "admin")
     password = path / "password"
     password.write_text(f"{PASSWORD}\n")
     password.chmod(0o600)
@@ -225,7 +225,7 @@ def measure(path: Path, database: str, count: int, times: int, only: str) -> Non
     finally:
         web.stop()
     store = Store(settings.quarantine)
-    ledger, end = Ledger(store.index), NOW + 10 * count
+    ledger, end = DigestLedger(store.index), NOW + 10 * count
     tell("due digests of a day", timed(lambda: ledger.due(end - DAY, end, ("spam",)), times))
     store.close()
 

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 
 from filterd.chain.report import ScanReport
 from filterd.chain.verdict import Action, Reason
-from filterd.digest.ledger import Ledger
+from filterd.digest.ledger import DigestLedger
 from filterd.message import Envelope
 from filterd.quarantine import NewEntry, QuarantineSettings, Store
 from filterd.quarantine.index import Index
@@ -162,7 +162,7 @@ def main() -> None:
             print(f"{name:32} {slowest(lambda q=query: index.search(q)):8.1f} ms")  # type: ignore[misc]
         print(f"{'copies of one message':24} {slowest(lambda: index.deliveries(middle)):8.1f} ms")
         print(f"{'counts':24} {slowest(index.counts):8.1f} ms")
-        ledger, day = Ledger(index), NOW + 10 * count - 86400
+        ledger, day = DigestLedger(index), NOW + 10 * count - 86400
         due = slowest(lambda: ledger.due(day, NOW + 10 * count, ("spam",)))
         print(f"{'digests of a day':24} {due:8.1f} ms")
         store = filled(QuarantineSettings(Path(folder)), count)

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from filterd.bayes.lab.evaluate import Ours, Plan
+from filterd.bayes.lab.evaluate import EvaluationPlan, Ours
 from filterd.bayes.lab.measures import roca
-from filterd.bayes.lab.train import Source, labelled_items
+from filterd.bayes.lab.train import TrainingSource, labelled_items
 from filterd.bayes.model.classifier import Learned
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.store import load as load_model
@@ -96,12 +96,14 @@ def hits(loaded: Loaded, data: bytes, probability: float | None) -> float:
     )
 
 
-def judge(corpus: str, sets: tuple[Loaded, Loaded], order: Plan, limit: int | None) -> list[Judged]:
+def judge(
+    corpus: str, sets: tuple[Loaded, Loaded], order: EvaluationPlan, limit: int | None
+) -> list[Judged]:
     """Judge all messages of a corpus, in order."""
     sites = {"day 0": Bayes(0), f"{FEW}+{FEW}": Bayes(FEW), "trained": Bayes(math.inf)}
     found = []
     with ExitStack() as stack:
-        items, _ = labelled_items([Source(corpus)], stack)
+        items, _ = labelled_items([TrainingSource(corpus)], stack)
         order.order(items)
         for item in items[:limit]:
             data, spam = item.read(), bool(item.label)
@@ -143,7 +145,7 @@ def main() -> None:
     settings = RulesSettings(tuple(arguments.rules), own=arguments.own, cache=arguments.cache)
     sets = load(settings, 0), load(settings, 2)
     for corpus in arguments.corpora:
-        judged = judge(corpus, sets, Plan(shuffle=arguments.shuffle), arguments.limit)
+        judged = judge(corpus, sets, EvaluationPlan(shuffle=arguments.shuffle), arguments.limit)
         spam = sum(one.spam for one in judged)
         print(f"\n{Path(corpus).name}: {spam} spam, {len(judged) - spam} ham\n")
         print("| | (1-ROCA)% | ham of 5 points, % | spam below, % |")

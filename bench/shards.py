@@ -11,10 +11,10 @@ import argparse
 import time
 from contextlib import ExitStack
 
-from filterd.bayes.lab.evaluate import Ours, Plan, run
+from filterd.bayes.lab.evaluate import EvaluationPlan, Ours, run
 from filterd.bayes.lab.parallel import Readers
 from filterd.bayes.lab.shards import train_shards
-from filterd.bayes.lab.train import Source, labelled_items
+from filterd.bayes.lab.train import TrainingSource, labelled_items
 
 SALT = b"filterd evaluate"
 
@@ -28,8 +28,8 @@ def main() -> None:
     arguments = parser.parse_args()
     readers = Readers(arguments.jobs)
     with ExitStack() as stack:
-        items, _ = labelled_items([Source(arguments.corpus)], stack)
-        Plan(shuffle=arguments.shuffle).order(items)
+        items, _ = labelled_items([TrainingSource(arguments.corpus)], stack)
+        EvaluationPlan(shuffle=arguments.shuffle).order(items)
         half = len(items) // 2
         print("| parts | (1-ROCA)% | lam% | Brier | hm/sm% at .5 | seconds |")
         print("|---|---|---|---|---|---|")
@@ -37,7 +37,7 @@ def main() -> None:
             begin = time.monotonic()
             model = train_shards(items[:half], SALT, parts, readers)[0]
             seconds = time.monotonic() - begin
-            found = run(items[half:], Plan("fixed"), Ours(model, SALT)).measures()
+            found = run(items[half:], EvaluationPlan("fixed"), Ours(model, SALT)).measures()
             at = found.thresholds[0]
             print(
                 f"| {parts} | {found.roca.value:.3f} ({found.roca.low:.3f}-{found.roca.high:.3f}) "

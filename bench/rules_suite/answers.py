@@ -13,7 +13,7 @@ from typing import Any
 
 from bench.rules_suite.session import Sources, compiled, outcome, report, view_of
 from filterd.rules.conf.regexp import always_matches, pattern_of
-from filterd.rules.conf.rule import Pattern
+from filterd.rules.conf.rule import RulePattern
 from filterd.rules.evals.dates import parse_date
 from filterd.rules.patterns import compile_pattern
 from filterd.rules.view.domains import Domains
@@ -107,7 +107,7 @@ def _regexp(arguments: Arguments) -> Mapping[str, Any]:
     text = arguments["text"]
     try:
         is_delimited = arguments["delimited"] == b"1"
-        found = pattern_of(text) if is_delimited else Pattern(text.decode("latin-1"))
+        found = pattern_of(text) if is_delimited else RulePattern(text.decode("latin-1"))
         compile_pattern(found)
         if arguments["strict"] == b"1" and (why := always_matches(found.source)):
             return {"regexp": None, "error": why}

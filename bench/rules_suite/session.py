@@ -10,7 +10,7 @@ from pathlib import Path
 from filterd.message import Message
 from filterd.rules.checker import CompiledRules
 from filterd.rules.conf.read import read
-from filterd.rules.conf.rule import Problem, RuleSet
+from filterd.rules.conf.rule import RuleProblem, RuleSet
 from filterd.rules.evals.gathered import functions
 from filterd.rules.view.view import View
 
@@ -88,7 +88,7 @@ class Rules:
     compiled: CompiledRules
 
     @property
-    def problems(self) -> tuple[Problem, ...]:
+    def problems(self) -> tuple[RuleProblem, ...]:
         """Lines and patterns that could not be used."""
         return (*self.rule_set.problems, *self.compiled.problems)
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from filterd.resolver.answer import DnsAnswer, RecordType
 
 
-class Questions(Protocol):
+class DnsQuestions(Protocol):
     """The questions of one message, within a number and a time, each asked once.
 
     `filterd.resolver.lookups.DnsLookups` is one; tests have one of zones in memory

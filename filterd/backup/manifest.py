@@ -30,7 +30,7 @@ class BackupError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ArchivedFile:
     """One file. name: in the archive. sum: SHA-256 of the content, in hex. link: what a symbolic
     link names, in the same folder; it has no content."""
 
@@ -52,7 +52,7 @@ class Manifest:
     parts: Mapping[str, str]
     folders: tuple[str, ...]
     elsewhere: tuple[str, ...]
-    items: tuple[Item, ...] = field(repr=False)
+    items: tuple[ArchivedFile, ...] = field(repr=False)
 
     @property
     def octets(self) -> int:
@@ -70,7 +70,7 @@ class Manifest:
             value: dict[str, Any] = json_value(data)
             if value.pop("format") != FORMAT:
                 raise BackupError("the archive is from another version of filterd")
-            value["items"] = tuple(Item(**one) for one in value["items"])
+            value["items"] = tuple(ArchivedFile(**one) for one in value["items"])
             found = cls(**{**value, "folders": tuple(value["folders"])})
             _check_head(found)
             for one in found.items:
@@ -90,7 +90,7 @@ def _check_head(found: Manifest) -> None:
         raise ValueError(f"made: {found.made!r}, expected seconds since 1970")
 
 
-def _check(item: Item, parts: Mapping[str, str]) -> None:
+def _check(item: ArchivedFile, parts: Mapping[str, str]) -> None:
     """Raises ValueError for a name that leads elsewhere."""
     words = item.name.split("/")
     if words[0] not in parts or any(word in ("", ".", "..") for word in words):

@@ -24,18 +24,18 @@ SECTIONS_LEFT_OUT = frozenset({"mta"})
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BackupPart:
     """key: the setting that names the path. path: without symbolic links."""
 
     key: str
     path: Path
 
 
-def parts(settings: Settings) -> list[Part]:
+def parts(settings: Settings) -> list[BackupPart]:
     """Every file or folder, there or not; what is inside of another one counts with that."""
-    found = [Part(key, Path(os.path.realpath(path))) for key, path in _all(settings)]
+    found = [BackupPart(key, Path(os.path.realpath(path))) for key, path in _all(settings)]
     folders = [one.path for one in found]
-    chosen: dict[Path, Part] = {}
+    chosen: dict[Path, BackupPart] = {}
     for one in found:
         if not any(above in folders for above in one.path.parents):
             chosen.setdefault(one.path, one)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from filterd.backup.manifest import NAME, SIZE_LIMIT, BackupError, Item, Manifest
+from filterd.backup.manifest import NAME, SIZE_LIMIT, ArchivedFile, BackupError, Manifest
 from filterd.backup.parts import SETTINGS, parts
 from filterd.config.load import Settings
 from filterd.system import privileges
@@ -172,7 +172,7 @@ def _unpack(archive: Path, manifest: Manifest, targets: dict[str, Path]) -> None
         sync_folder(folder)
 
 
-def _write(path: Path, file: BinaryIO, item: Item, archive: Path) -> None:
+def _write(path: Path, file: BinaryIO, item: ArchivedFile, archive: Path) -> None:
     total = hashlib.sha256()
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     with os.fdopen(handle, "wb") as target:
@@ -212,7 +212,7 @@ def _exchange(manifest: Manifest, targets: dict[str, Path]) -> list[Restored]:
     return done
 
 
-def _shown(item: Item) -> str:
+def _shown(item: ArchivedFile) -> str:
     return printable(item.name)
 
 

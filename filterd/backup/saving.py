@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from filterd import __version__
-from filterd.backup.manifest import NAME, BackupError, Item, Manifest
+from filterd.backup.manifest import NAME, ArchivedFile, BackupError, Manifest
 from filterd.backup.parts import elsewhere, parts
 from filterd.config.load import Settings
 from filterd.database.sqlite import is_broken
@@ -127,7 +127,9 @@ def _written(settings: Settings, file: BinaryIO) -> Manifest:
     return manifest
 
 
-def _folder(archive: tarfile.TarFile, folder: Path, name: str, work: Path) -> Iterator[Item]:
+def _folder(
+    archive: tarfile.TarFile, folder: Path, name: str, work: Path
+) -> Iterator[ArchivedFile]:
     """What is in a folder: its files, the databases first, then what is in its folders."""
     try:
         inside = sorted(folder.iterdir(), key=lambda one: (not _is_sqlite(one), one.name))
@@ -143,7 +145,7 @@ def _folder(archive: tarfile.TarFile, folder: Path, name: str, work: Path) -> It
 
 def _file(
     archive: tarfile.TarFile, path: Path, name: str, work: Path, *, is_again: bool = False
-) -> Item | None:
+) -> ArchivedFile | None:
     """Add one file; None for what is not content (locks, sockets), or has gone meanwhile."""
     if path.name.endswith((".lock", *BESIDE_SQLITE)):
         return None
@@ -171,19 +173,19 @@ def _file(
 _RENAMED = {".eml": ASIDE, ASIDE: ".eml"}
 
 
-def _link(archive: tarfile.TarFile, path: Path, name: str) -> Item | None:
+def _link(archive: tarfile.TarFile, path: Path, name: str) -> ArchivedFile | None:
     target = str(path.readlink())
     if "/" in target or target in (".", ".."):
         raise BackupError(f"{path} names {target}, expected a name in the same folder")
     info = tarfile.TarInfo(name)
     info.type, info.linkname = tarfile.SYMTYPE, target
     archive.addfile(info)
-    return Item(name, 0, 0o777, "", target)
+    return ArchivedFile(name, 0, 0o777, "", target)
 
 
 def _database(
     archive: tarfile.TarFile, path: Path, name: str, mode: int, work: Path
-) -> Item | None:
+) -> ArchivedFile | None:
     """Add what SQLite reads; None for a file that it cannot use, which is saved as it is: one that
     was set aside, say."""
     copy = work / "copy.sqlite"
@@ -232,12 +234,14 @@ class _Summed(io.RawIOBase):
         return data
 
 
-def _add_from(archive: tarfile.TarFile, name: str, file: BinaryIO, size: int, mode: int) -> Item:
+def _add_from(
+    archive: tarfile.TarFile, name: str, file: BinaryIO, size: int, mode: int
+) -> ArchivedFile:
     info = tarfile.TarInfo(name)
     info.size, info.mode, info.mtime = size, mode, int(time.time())
     summed = _Summed(file)
     archive.addfile(info, summed)
-    return Item(name, size, mode, summed.sum.hexdigest())
+    return ArchivedFile(name, size, mode, summed.sum.hexdigest())
 
 
 def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:

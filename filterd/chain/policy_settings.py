@@ -11,7 +11,7 @@ from annotated_doc import Doc
 
 from filterd.chain import replies
 from filterd.chain.replies import ReplyError
-from filterd.message.address import PatternError, pattern_keys
+from filterd.message.address import AddressPatternError, pattern_keys
 from filterd.message.matching import networks
 from filterd.message.subject import TAG_LIMIT
 
@@ -152,7 +152,7 @@ def rule_points(rule: PolicyRule, default: PolicySettings) -> tuple[float, float
 def _check_recipient(key: tuple[str | int, ...], text: str) -> None:
     try:
         pattern_keys(text)
-    except PatternError as error:
+    except AddressPatternError as error:
         raise PolicyError(str(error), key) from error
 
 

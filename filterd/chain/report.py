@@ -52,7 +52,7 @@ SEEN_LIMIT = 1000
 """Names that are looked at."""
 
 
-class Form(Enum):
+class ReportForm(Enum):
     """How much is written of outcomes and symbols; what pydantic calls the context."""
 
     WHOLE = "whole"
@@ -85,7 +85,7 @@ def _symbols_in(value: object) -> tuple[Symbol, ...]:
 
 
 def _symbols_out(symbols: tuple[Symbol, ...], info: SerializationInfo) -> list[Any]:
-    if info.context is Form.SHORT:
+    if info.context is ReportForm.SHORT:
         return [(one.name, one.score) for one in symbols]
     return [{"name": one.name, "score": one.score, "detail": one.detail} for one in symbols]
 
@@ -117,7 +117,7 @@ def _outcomes_in(value: object) -> tuple[Outcome, ...]:
 
 def _outcomes_out(outcomes: tuple[Outcome, ...], info: SerializationInfo) -> list[Any]:
     if (
-        info.context is not Form.WHOLE
+        info.context is not ReportForm.WHOLE
         and len({(o.action, o.rule, o.symbols, o.limit) for o in outcomes}) == 1
     ):
         outcomes = (replace(outcomes[0], recipient=""),)

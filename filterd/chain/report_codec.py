@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from filterd.chain.report import Form, ScanReport
+from filterd.chain.report import ReportForm, ScanReport
 from filterd.system.bounded import json_value
 
 _ENCODER = json.JSONEncoder(separators=(",", ":"))
@@ -38,13 +38,13 @@ class Codec(Generic[R]):
         self._validator, self._serializer = adapter.validator, adapter.serializer
         self._without = {*without}
 
-    def plain(self, report: R, form: Form = Form.WHOLE) -> dict[str, Any]:
+    def plain(self, report: R, form: ReportForm = ReportForm.WHOLE) -> dict[str, Any]:
         """The fields as plain values; but for the whole form without what is as its default
         says."""
         found: dict[str, Any] = self._serializer.to_python(
             report,
             exclude=self._without,
-            exclude_defaults=form is not Form.WHOLE,
+            exclude_defaults=form is not ReportForm.WHOLE,
             context=form,
             warnings=False,
         )
@@ -57,11 +57,11 @@ class Codec(Generic[R]):
                 report,
                 exclude=self._without,
                 exclude_defaults=True,
-                context=Form.SHORT,
+                context=ReportForm.SHORT,
                 warnings=False,
             ).decode()
         except ValueError:
-            return written(self.plain(report, Form.SHORT))
+            return written(self.plain(report, ReportForm.SHORT))
 
     def read(self, value: dict[str, Any]) -> R:
         """The report of what `plain` returned, which is changed; what is missing is as its default

@@ -99,7 +99,7 @@ def _check_lists(loaded: Settings) -> None:
                 from filterd.filters.known.correspondents import read_key  # noqa: PLC0415
 
                 read_key(known.key_file)
-    except senders.ListError as error:
+    except senders.ListEntryError as error:
         fail(str(error), Exit.CONFIG)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}", Exit.CONFIG)

@@ -11,7 +11,7 @@ import typer
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
 from filterd.config.load import Settings
 from filterd.digest.compose import DigestError
-from filterd.digest.ledger import Ledger, name
+from filterd.digest.ledger import DigestLedger, name
 from filterd.digest.run import HOUR, digest_for, send_now, site_of, waiting
 from filterd.quarantine import Store, StoreError
 
@@ -58,7 +58,9 @@ def show(
     now = time.time()
     with reported(Exit.UNAVAILABLE, DigestError, StoreError, OSError):
         store = Store(loaded.quarantine)
-        due = waiting(Ledger(store.index), loaded, now - hours * HOUR, now).get(name(recipient))
+        due = waiting(DigestLedger(store.index), loaded, now - hours * HOUR, now).get(
+            name(recipient)
+        )
         if due is None:
             fail(f"nothing is held for {recipient}", Exit.NO_INPUT)
         sys.stdout.buffer.write(digest_for(site_of(loaded), store, due, now))

@@ -36,7 +36,7 @@ from filterd.dmarc.run import (
     remove_old,
     send_reports,
 )
-from filterd.dmarc.summary import Summary, advice, summarize
+from filterd.dmarc.summary import ReportSummary, advice, summarize
 from filterd.dmarc.values import sending_values, summary_values
 from filterd.system.display import count, printable
 
@@ -131,7 +131,7 @@ def _reports(files: list[Path], missing: list[str]) -> Iterator[AggregateReport]
             left_out(ValueError(f"{shown(found.name)}: {found.trouble}"))
 
 
-def _show(summary: Summary, limit: int) -> None:
+def _show(summary: ReportSummary, limit: int) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
     repeated = f" ({summary.repeated} more came twice)" if summary.repeated else ""
     share = 100.0 * summary.passing / max(summary.messages, 1)

@@ -18,7 +18,7 @@ from filterd.cli.common import (
     settings,
 )
 from filterd.doctor import Level, Mtas, diagnose, senders
-from filterd.message.address import PatternError, checked_domains
+from filterd.message.address import AddressPatternError, checked_domains
 from filterd.system.display import printable
 
 
@@ -45,7 +45,7 @@ def doctor(
     # A mistake in the settings ends the command here, with file, line and key, and status 78.
     loaded, selectors = settings(config, only_looks=True), selector or []
     if domain:
-        with reported(Exit.USAGE, PatternError):
+        with reported(Exit.USAGE, AddressPatternError):
             checked_domains(domain)
         findings = list(senders(loaded, domain, selectors))
     else:

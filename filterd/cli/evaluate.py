@@ -11,12 +11,19 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterd.bayes.lab.evaluate import DEFAULT_LAG, Examined, Ours, Plan, ProtocolName, Run
+from filterd.bayes.lab.evaluate import (
+    DEFAULT_LAG,
+    EvaluationPlan,
+    Examined,
+    Ours,
+    ProtocolName,
+    Run,
+)
 from filterd.bayes.lab.evaluate import evaluate as evaluate_sources
 from filterd.bayes.lab.evaluate import suggest as suggest_thresholds
 from filterd.bayes.lab.measures import Measures
 from filterd.bayes.lab.parallel import ClusterError, Readers
-from filterd.bayes.lab.train import Source
+from filterd.bayes.lab.train import TrainingSource
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.store import ModelFileError, StoredModel, load
 from filterd.bayes.site.folder import starter_path
@@ -79,14 +86,14 @@ def evaluate(
     as_json: JsonOption = False,
 ) -> int:
     """Measure the classifier on labelled mail as the TREC spam track did; nothing is changed."""
-    plan = Plan(_protocol(protocol, model), train_first, lag, shuffle)
+    plan = EvaluationPlan(_protocol(protocol, model), train_first, lag, shuffle)
     if plan.protocol == "fixed" and model == "starter":
         # As it speaks in the filter of a site that has taught nothing.
         model, starter = _FRESH, True
     examined: dict[str, Examined] = {"filterd": ours(model, config, with_starter=starter)}
     for name in filter(None, baseline.split(",")):
         examined[name] = _baseline(name)
-    sources = [Source(path) for path in paths]
+    sources = [TrainingSource(path) for path in paths]
     runs: dict[str, Run] = {}
     measured: dict[str, Measures] = {}
     readers = Readers(jobs, cluster)

@@ -16,7 +16,7 @@ from filterd.config.load import Settings
 from filterd.filters.identities import mailbox_of
 from filterd.filters.known.correspondents import Correspondents, site_key
 from filterd.filters.known.settings import KnownSettings
-from filterd.message.address import PatternError, checked_mailbox
+from filterd.message.address import AddressPatternError, checked_mailbox
 from filterd.quarantine import Store, StoreError
 from filterd.state.facts import StateError
 from filterd.system.display import printable
@@ -78,7 +78,7 @@ def forget(addresses: _Addresses, config: ConfigOption = None) -> None:
 
 
 def _mailboxes(addresses: list[str]) -> list[str]:
-    with reported(Exit.USAGE, PatternError):
+    with reported(Exit.USAGE, AddressPatternError):
         return [mailbox_of(checked_mailbox(one)) for one in addresses]
 
 

@@ -10,8 +10,8 @@ from typing import Literal
 from filterd.cli.common import Exit, emit, fail
 from filterd.mta.trace.configuration import RuleFile
 from filterd.mta.trace.rows import (
-    Question,
     Row,
+    TraceQuestion,
     UnknownMailerError,
     answer_text,
     lookup_text,
@@ -23,7 +23,7 @@ STYLES = {"ruleset": "1", "rule": "36", "result": "32", "lookup": "35", "message
 """Colours of a terminal, ANSI numbers."""
 
 
-def trace(file: RuleFile, addresses: list[str], question: Question, *, as_json: bool) -> int:
+def trace(file: RuleFile, addresses: list[str], question: TraceQuestion, *, as_json: bool) -> int:
     """Print a trace for each address. Returns the exit status: 67 if one goes nowhere."""
     failed = False
     for text in addresses:
@@ -92,5 +92,7 @@ def _step_lines(step: Row, depth: int, paint: _Paint) -> Iterator[str]:
     yield f"{margin}-> {paint('result', step['result'])}\n"
 
 
-def question(*, sender: bool, kind: Literal["envelope", "header"], mailer: str | None) -> Question:
-    return Question(sender, kind == "header", mailer or "")
+def question(
+    *, sender: bool, kind: Literal["envelope", "header"], mailer: str | None
+) -> TraceQuestion:
+    return TraceQuestion(sender, kind == "header", mailer or "")

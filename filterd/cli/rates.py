@@ -15,7 +15,7 @@ from rich.table import Table
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings, who
 from filterd.cli.listing import WIDE, shown
 from filterd.config.assembly import site_state
-from filterd.filters.rates.counting import Rates
+from filterd.filters.rates.counting import RateCounts
 from filterd.quarantine import Store, StoreError
 from filterd.state.facts import StateError
 
@@ -35,7 +35,7 @@ def list_(
 ) -> None:
     """List whose mail is held, newest first."""
     with reported(Exit.UNAVAILABLE, StateError):
-        found = Rates(site_state(settings(config))).all_held(time.time(), limit)
+        found = RateCounts(site_state(settings(config))).all_held(time.time(), limit)
     if as_json:
         for one in found:
             emit(asdict(one))
@@ -68,7 +68,7 @@ def free(
     """
     loaded = settings(config)
     with reported(Exit.UNAVAILABLE, StateError):
-        was_held = Rates(site_state(loaded)).free(by, name)
+        was_held = RateCounts(site_state(loaded)).free(by, name)
     if not was_held:
         fail(f"no mail of {by} {name} is held", Exit.NO_INPUT)
     with reported(Exit.IO_ERROR, StoreError):

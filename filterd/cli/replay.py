@@ -31,7 +31,7 @@ from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Envelope, Recipient
 from filterd.replay.cases import NOBODY, CaseError
 from filterd.replay.compare import Comparison, UndecidedError
-from filterd.replay.judged import Pair, Summary
+from filterd.replay.judged import JudgedSummary, Pair
 from filterd.replay.wire import WireError
 
 WIDTH = 150
@@ -106,10 +106,10 @@ def _pairs(
         yield from comparison.pairs(paths, envelope, left_out)
 
 
-def _told(found: Iterator[Pair], *, show_all: bool, as_json: bool) -> Summary:
+def _told(found: Iterator[Pair], *, show_all: bool, as_json: bool) -> JudgedSummary:
     """Print the pairs and what they come to."""
 
-    summary = Summary()
+    summary = JudgedSummary()
     shown = []
     for pair in found:
         summary.add(pair)
@@ -127,7 +127,7 @@ def _told(found: Iterator[Pair], *, show_all: bool, as_json: bool) -> Summary:
     return summary
 
 
-def _print(pairs: list[Pair], summary: Summary) -> None:
+def _print(pairs: list[Pair], summary: JudgedSummary) -> None:
     def score(value: float | None) -> str:
         return "?" if value is None else points(value)
 

@@ -21,7 +21,7 @@ from filterd.filters.rules.loading import as_set
 from filterd.filters.rules.settings import RulesSettings
 from filterd.rules import files, overview, update
 from filterd.rules.conf.lines import words_of
-from filterd.rules.conf.rule import MetaTest, Pattern, Problem, Rule, RuleSet
+from filterd.rules.conf.rule import MetaTest, Rule, RulePattern, RuleProblem, RuleSet
 from filterd.rules.evals.gathered import functions
 from filterd.rules.evals.missing import MISSING_TESTS
 from filterd.rules.patterns import PatternError, compile_pattern
@@ -53,7 +53,7 @@ StockOption = Annotated[
 
 
 @dataclass(frozen=True)
-class Read:
+class LoadedRules:
     """What was read, and the files."""
 
     rules: RuleSet
@@ -220,7 +220,7 @@ def fetch(
     sys.stdout.write(said + "\n")
 
 
-def _pattern_error(pattern: Pattern) -> str:
+def _pattern_error(pattern: RulePattern) -> str:
     try:
         compile_pattern(pattern)
     except PatternError as error:
@@ -233,8 +233,8 @@ def _read(
     stock: bool,
     config: Path | None,
     *,
-    pattern_error: Callable[[Pattern], str] | None = None,
-) -> Read:
+    pattern_error: Callable[[RulePattern], str] | None = None,
+) -> LoadedRules:
     """The rules of the files that are named, or of those that the settings name."""
     named = bool(paths or stock)
     chosen = RulesSettings() if named else settings(config).of_filter(RulesSettings)
@@ -253,10 +253,10 @@ def _read(
             language=chosen.language,
             use_network=chosen.use_network,
         )
-    return Read(as_set(rule_set, chosen), read)
+    return LoadedRules(as_set(rule_set, chosen), read)
 
 
-def _report(found: Read, doubts: Sequence[Problem]) -> None:
+def _report(found: LoadedRules, doubts: Sequence[RuleProblem]) -> None:
     rule_set = found.rules
     kinds = ", ".join(
         f"{number:,} {kind}" for kind, number in overview.counted(rule_set.rules).items()
@@ -306,7 +306,7 @@ def _octets(text: str) -> bytes:
         return text.encode("utf-8", "replace")
 
 
-def _problem(problem: Problem) -> dict[str, str | int]:
+def _problem(problem: RuleProblem) -> dict[str, str | int]:
     return {"file": problem.origin.file, "line": problem.origin.line, "text": problem.text}
 
 

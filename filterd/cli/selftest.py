@@ -34,7 +34,7 @@ from filterd.lab.selftest import (
 )
 from filterd.quarantine import StoreError
 from filterd.smtp.client import SmtpError
-from filterd.system.address import Address
+from filterd.system.address import ListenAddress
 
 
 def selftest(
@@ -120,7 +120,7 @@ def _holds(expected: Expected, came: Came) -> bool:
     return expected.holds(came.result, came.delivered)
 
 
-def _where(address: Address) -> Path | tuple[str, int]:
+def _where(address: ListenAddress) -> Path | tuple[str, int]:
     return address.path or (address.host, address.port)
 
 

@@ -23,9 +23,9 @@ from filterd.cli.common import (
 )
 from filterd.config.load import ConfigError, Settings, load
 from filterd.doctor.mta import MAIN_CF, SENDMAIL_CF
-from filterd.setup.apply import COPIES, Keeper, apply, take_back
+from filterd.setup.apply import COPIES, SetupCopies, apply, take_back
 from filterd.setup.daemon import is_systemd, restart
-from filterd.setup.plan import Plan, SetupError
+from filterd.setup.plan import SetupError, SetupPlan
 from filterd.setup.postfix import postfix_plan
 from filterd.setup.sendmail import sendmail_plan
 from filterd.system import paths
@@ -68,7 +68,7 @@ class _Wish:
     config: Path | None
     apply: bool
     undo: bool
-    keeper: Keeper
+    keeper: SetupCopies
     recipient: str
 
 
@@ -88,11 +88,11 @@ def postfix(
     permission, 70 if it failed and all is as before.
     """
 
-    def plan(settings: Settings) -> Plan:
+    def plan(settings: Settings) -> SetupPlan:
         main = postfix or settings.daemon.main_cf or MAIN_CF
         return postfix_plan(settings, main, tcp)
 
-    return _setup(_Wish(config, apply, undo, Keeper(copies / "postfix"), to), plan)
+    return _setup(_Wish(config, apply, undo, SetupCopies(copies / "postfix"), to), plan)
 
 
 @app.command("sendmail")
@@ -115,14 +115,14 @@ def sendmail(
     if it failed and all is as before.
     """
 
-    def plan(settings: Settings) -> Plan:
+    def plan(settings: Settings) -> SetupPlan:
         cf = sendmail or settings.daemon.sendmail_cf or SENDMAIL_CF
         return sendmail_plan(settings, cf, tcp, m4_folder=m4_folder)
 
-    return _setup(_Wish(config, apply, undo, Keeper(copies / "sendmail"), to), plan)
+    return _setup(_Wish(config, apply, undo, SetupCopies(copies / "sendmail"), to), plan)
 
 
-def _setup(wish: _Wish, planned: Callable[[Settings], Plan]) -> int:
+def _setup(wish: _Wish, planned: Callable[[Settings], SetupPlan]) -> int:
     if wish.apply and wish.undo:
         fail("expected --apply or --undo, not both", Exit.USAGE)
     if (wish.apply or wish.undo) and os.geteuid() != 0:
@@ -152,7 +152,7 @@ def _setup(wish: _Wish, planned: Callable[[Settings], Plan]) -> int:
     return Exit.OK
 
 
-def _undo(wish: _Wish, planned: Callable[[Settings], Plan], settings: Settings) -> int:
+def _undo(wish: _Wish, planned: Callable[[Settings], SetupPlan], settings: Settings) -> int:
     changes, folders = wish.keeper.undone()
     for change in changes:
         for line in change.shown():
@@ -162,12 +162,14 @@ def _undo(wish: _Wish, planned: Callable[[Settings], Plan], settings: Settings) 
     is_ours = bool(folders) or any(one.path in own for one in changes)
     steps = restart() if is_ours and is_systemd() else ()
     with reported(Exit.SOFTWARE, OSError, subprocess.SubprocessError):
-        take_back(Plan(plan.mta, "", (), (), steps, (), (), plan.reload, plan.port), wish.keeper)
+        take_back(
+            SetupPlan(plan.mta, "", (), (), steps, (), (), plan.reload, plan.port), wish.keeper
+        )
     sys.stdout.write(f"{plan.mta} is as before\n")
     return Exit.OK
 
 
-def _trial(wish: _Wish, plan: Plan) -> str:
+def _trial(wish: _Wish, plan: SetupPlan) -> str:
     """Send the messages of the self-test through the MTA; what is wrong, empty if nothing is."""
     words = ["selftest", f"--through=127.0.0.1:{plan.port}", f"--to={wish.recipient}", "--json"]
     if wish.config is not None:

@@ -16,7 +16,7 @@ from filterd.cli.principals import (
     show,
 )
 from filterd.review.principals import PrincipalError, tokens_path
-from filterd.review.tokens import Tokens
+from filterd.review.tokens import TokenFile
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -31,7 +31,7 @@ def add(
 ) -> None:
     """Create a token and print it. It cannot be shown again."""
     with reported(Exit.DATA, PrincipalError):
-        secret = Tokens(tokens_path(settings(config))).add(
+        secret = TokenFile(tokens_path(settings(config))).add(
             name, role_of(admin), domains or (), recipients or ()
         )
     sys.stdout.write(f"{secret}\n")
@@ -41,7 +41,7 @@ def add(
 def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show the tokens, without their secrets."""
     with reported(Exit.DATA, PrincipalError):
-        found = Tokens(tokens_path(settings(config))).all()
+        found = TokenFile(tokens_path(settings(config))).all()
     show(found, "there are no tokens yet", as_json=as_json)
 
 
@@ -49,4 +49,4 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
 def remove(name: NameArgument, config: ConfigOption = None) -> None:
     """Remove a token. It stops working at once."""
     with reported(Exit.DATA, PrincipalError):
-        Tokens(tokens_path(settings(config))).remove(name)
+        TokenFile(tokens_path(settings(config))).remove(name)

@@ -12,7 +12,7 @@ from annotated_doc import Doc
 from annotated_types import Ge, Gt, Le
 from pydantic import BeforeValidator
 
-from filterd.system.address import Address
+from filterd.system.address import ListenAddress
 from filterd.system.mistakes import mistakes
 
 BODY_IN_MEMORY = 1 << 20
@@ -116,12 +116,12 @@ class DaemonSettings:
 
     def __post_init__(self) -> None:
         with mistakes() as wrong, wrong.at("socket"):
-            Address.parse(self.socket)
+            ListenAddress.parse(self.socket)
 
     @property
-    def address(self) -> Address:
+    def address(self) -> ListenAddress:
         """Where the daemon listens."""
-        return Address.parse(self.socket)
+        return ListenAddress.parse(self.socket)
 
 
 @dataclass(frozen=True)

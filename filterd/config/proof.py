@@ -68,7 +68,7 @@ def unproven_entries(settings: Settings) -> Iterator[str]:
     for name, own in settings.in_chain(SendersSettings).items():
         try:
             demanding = [one for one in senders.read(own.file) if one.proven]
-        except (senders.ListError, OSError):
+        except (senders.ListEntryError, OSError):
             # That is told elsewhere.
             continue
         if demanding:

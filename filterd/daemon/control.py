@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from filterd.system.address import Address
+from filterd.system.address import ListenAddress
 from filterd.system.bounded import json_value
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class Control:
 
     def start(self) -> None:
         """Listen and answer from now on. Raises OSError, AddressError."""
-        Address.parse(f"unix:{self.path}").clear()
+        ListenAddress.parse(f"unix:{self.path}").clear()
         listener = socket.socket(socket.AF_UNIX)
         try:
             # Nobody else can connect before it listens, and by then it is the daemon's alone.

@@ -23,7 +23,7 @@ nobody reads a set of files of which half is written."""
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Snapshot:
     """How things are at one moment. signatures: of each filter's files. file: of the settings."""
 
     signatures: Mapping[str, Hashable] = field(default_factory=dict)
@@ -38,9 +38,9 @@ class FileWatch:
         self._settings = settings
         self._reload = reload
         self._lock = threading.Lock()
-        self._loaded = self._seen = Look()
+        self._loaded = self._seen = Snapshot()
 
-    def loaded(self, look: Look) -> None:
+    def loaded(self, look: Snapshot) -> None:
         """Say what was loaded. look: from right before."""
         with self._lock:
             self._loaded = self._seen = look
@@ -55,7 +55,7 @@ class FileWatch:
             if now.signatures == loaded.signatures or not settled:
                 return
             # Whatever comes of it: the same files are not tried twice.
-            self._loaded = Look(now.signatures, loaded.file)
+            self._loaded = Snapshot(now.signatures, loaded.file)
         before = loaded.signatures
         names = ", ".join(name for name, own in now.signatures.items() if own != before.get(name))
         if now.file != loaded.file:
@@ -68,11 +68,11 @@ class FileWatch:
         self._reload()
 
 
-def look_at(settings: Settings) -> Look:
+def look_at(settings: Settings) -> Snapshot:
     """How things are now; a filter without `signature` has no files that are looked at."""
     owns = {name: settings.filters[name].own for name in settings.chain.filters}
     found = {name: own.signature() for name, own in owns.items() if hasattr(own, "signature")}
-    return Look(found, _state(settings.source))
+    return Snapshot(found, _state(settings.source))
 
 
 def _state(path: Path | None) -> Hashable:

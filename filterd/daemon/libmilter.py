@@ -16,8 +16,8 @@ import Milter
 import milter
 
 from filterd.daemon.apply import ACTIONS
-from filterd.daemon.session import Session
-from filterd.system.address import Address
+from filterd.daemon.session import MilterSession
+from filterd.system.address import ListenAddress
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,9 @@ def await_signal_thread(before: int) -> None:
         time.sleep(0.002)
 
 
-def register(address: Address, negotiated: Any, session: Callable[[Any], Session]) -> None:
+def register(
+    address: ListenAddress, negotiated: Any, session: Callable[[Any], MilterSession]
+) -> None:
     """Tell libmilter the callbacks. Without closures over sessions: those are in the contexts."""
     take_large_fields()
     milter.set_flags(ACTIONS)

@@ -32,7 +32,7 @@ Kind = tuple[Any, ...]
 
 
 @dataclass(slots=True)
-class _Group:
+class _RefusalGroup:
     """Refusals of one kind since the first, which was recorded. last: the newest, for all."""
 
     begun: float
@@ -49,7 +49,7 @@ class Refusals:
     ) -> None:
         self._record = record
         self._clock = clock
-        self._groups: dict[Kind, _Group] = {}
+        self._groups: dict[Kind, _RefusalGroup] = {}
         self._lock = threading.Lock()
         self._looking = Periodic("refusals", self.look, LOOK_INTERVAL)
 
@@ -74,7 +74,7 @@ class Refusals:
         if full:
             self.flush()
         with self._lock:
-            self._groups.setdefault(kind, _Group(self._clock()))
+            self._groups.setdefault(kind, _RefusalGroup(self._clock()))
         self._record(report)
 
     def look(self) -> None:
@@ -112,6 +112,6 @@ def _kind(report: ScanReport) -> Kind:
     )
 
 
-def _together(last: ScanReport, group: _Group) -> ScanReport:
+def _together(last: ScanReport, group: _RefusalGroup) -> ScanReport:
     recipients = tuple(group.recipients or ())
     return ScanReport(**{**values(last), "recipients": recipients, "repeated": group.number - 1})

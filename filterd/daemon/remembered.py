@@ -77,7 +77,7 @@ _CHANGING = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownContent:
     """One content. id: of the first message with it. failures: what it did, `filter` is empty where
     no filter was running. since, until: seconds since 1970."""
 
@@ -109,7 +109,7 @@ class Remembered:
         self._size = size
         self._expires = expires
         self._clock = clock
-        self._known: OrderedDict[bytes, tuple[int, Known]] = OrderedDict()
+        self._known: OrderedDict[bytes, tuple[int, KnownContent]] = OrderedDict()
         # By octets of the body, so that most messages need not be hashed.
         self._sizes: Counter[int] = Counter()
         self._lock = threading.Lock()
@@ -117,7 +117,7 @@ class Remembered:
     def __len__(self) -> int:
         return len(self._known)
 
-    def find(self, transaction: Transaction) -> Known | None:
+    def find(self, transaction: Transaction) -> KnownContent | None:
         """What is remembered of a message's content, None for nothing."""
         with self._lock:
             self._expire()
@@ -134,11 +134,11 @@ class Remembered:
         now = self._clock()
         with self._lock:
             self._expire()
-            _size, before = self._known.get(digest, (0, Known(id, (), now, 0.0)))
+            _size, before = self._known.get(digest, (0, KnownContent(id, (), now, 0.0)))
             filters = {failure.filter for failure in failures}
             kept = tuple(one for one in before.failures if one.filter not in filters)
             self._forget(digest)
-            known = Known(before.id, (*kept, *failures), before.since, now + self._expires)
+            known = KnownContent(before.id, (*kept, *failures), before.since, now + self._expires)
             self._known[digest] = (transaction.body_size, known)
             self._sizes[transaction.body_size] += 1
             while len(self._known) > self._size:
@@ -173,7 +173,7 @@ class Remembered:
                 del self._sizes[found[0]]
 
 
-def again(known: Known, now: float) -> tuple[Failure, ...]:
+def again(known: KnownContent, now: float) -> tuple[Failure, ...]:
     """The failures of a content that came again, for filters that are not to be tried with it."""
     minutes = max(int(now - known.since) // 60, 0)
     why = f"not tried again: the same content came {minutes} min ago as {known.id}"

@@ -18,7 +18,7 @@ from filterd.chain.descriptions import WORKER_FAILED
 from filterd.chain.findings import NOTHING_FOUND, Findings
 from filterd.chain.report import Arrival, ScanReport, values
 from filterd.chain.verdict import Action, Failure, FailureKind, Reason, Reply, Symbol
-from filterd.daemon.remembered import Known, again, of_content
+from filterd.daemon.remembered import KnownContent, again, of_content
 from filterd.daemon.service import Service
 from filterd.daemon.transaction import Transaction
 from filterd.message import Envelope, Message
@@ -68,10 +68,10 @@ def scan(
         and not envelope.client.is_local
     ):
         return _held(service, arrival, envelope, transaction, known)
-    return _Scan(service, arrival, envelope, transaction, known, early).run(context)
+    return _RunningScan(service, arrival, envelope, transaction, known, early).run(context)
 
 
-class _Scan:
+class _RunningScan:
     """One message that is being scanned."""
 
     def __init__(
@@ -80,7 +80,7 @@ class _Scan:
         arrival: Arrival,
         envelope: Envelope,
         transaction: Transaction,
-        known: Known | None,
+        known: KnownContent | None,
         early: Findings,
     ) -> None:
         self._service = service
@@ -173,7 +173,11 @@ class _Scan:
 
 
 def _held(
-    service: Service, arrival: Arrival, envelope: Envelope, transaction: Transaction, known: Known
+    service: Service,
+    arrival: Arrival,
+    envelope: Envelope,
+    transaction: Transaction,
+    known: KnownContent,
 ) -> tuple[WorkerAnswer, str]:
     """Hold a message that no worker can scan: it took some down, no filter can be left out."""
     did = next(failure for failure in known.failures if not failure.filter)

@@ -43,7 +43,7 @@ from filterd.daemon.libmilter import (
 )
 from filterd.daemon.monitor import Monitor
 from filterd.daemon.service import Service
-from filterd.daemon.session import Session, wanted_steps
+from filterd.daemon.session import MilterSession, wanted_steps
 from filterd.history import History
 from filterd.ops.control import RELOAD_SECONDS, control_path
 from filterd.ops.folders import check_folders
@@ -256,15 +256,15 @@ class Daemon:
         steps = offered & wanted_steps(stages.asked if stages is not None else ())
         options[:] = [actions & ACTIONS, steps, 0, 0]
         self._agreed[threading.get_ident()] = steps
-        context.setpriv(Session(self._service, steps))
+        context.setpriv(MilterSession(self._service, steps))
         return int(Milter.CONTINUE)
 
-    def _session(self, context: Any) -> Session:
+    def _session(self, context: Any) -> MilterSession:
         """The session of a context. After SMFIC_QUIT_NC libmilter goes on with the next session on
         the same connection, in the same thread, as agreed at its start, but on a new context."""
-        session: Session | None = context.getpriv()
+        session: MilterSession | None = context.getpriv()
         if session is None:
-            session = Session(self._service, self._agreed.get(threading.get_ident(), 0))
+            session = MilterSession(self._service, self._agreed.get(threading.get_ident(), 0))
             context.setpriv(session)
         return session
 

@@ -101,7 +101,7 @@ def wanted_steps(asked: Collection[Stage]) -> int:
     return int(steps)
 
 
-class Session:
+class MilterSession:
     """One connection of the MTA. steps: what was agreed with it."""
 
     def __init__(self, service: Service, steps: int) -> None:

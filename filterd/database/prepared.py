@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 
-class Prepared:
+class PreparedStatement:
     """A statement compiled once for a connection and handed to the driver's own cursor, without
     what SQLAlchemy does around each execution. Values come and go as the driver has them: a truth
     value is a number on SQLite."""

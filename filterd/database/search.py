@@ -134,7 +134,7 @@ _LETTER = r'(?:[^"\\]|\\.)*'
 
 
 @dataclass(frozen=True)
-class Recipients:
+class RecipientsColumn:
     """A column with a JSON list of addresses, and what can be asked of it.
 
     words: the table's words, if they contain that list. They say no to most rows, and cost less
@@ -227,7 +227,7 @@ class Coarse:
     def of(
         self,
         columns: Any,
-        recipients: Recipients,
+        recipients: RecipientsColumn,
         found: sa.Select[Any],
     ) -> sa.Select[Any]:
         """That of a select, newest first. columns: of a table with `words`, `symbols`, `received`

@@ -49,7 +49,7 @@ class Due:
     held: dict[str, str] = field(default_factory=dict)
 
 
-class Ledger:
+class DigestLedger:
     """The table of one index. All times are seconds since 1970. Methods raise StoreError."""
 
     def __init__(self, index: Index) -> None:
@@ -170,7 +170,7 @@ class Ledger:
 
 
 def name(address: str) -> str:
-    """The mailbox of an address, as `Ledger.due` has it."""
+    """The mailbox of an address, as `DigestLedger.due` has it."""
     return storable(readable(address))
 
 

@@ -22,7 +22,7 @@ from filterd.chain.shares import as_for
 from filterd.config.digest import DigestSettings
 from filterd.config.load import Settings
 from filterd.digest.compose import LISTED_LIMIT, DigestError, Site, compose
-from filterd.digest.ledger import CLAIM_LIMIT, Due, Ledger
+from filterd.digest.ledger import CLAIM_LIMIT, DigestLedger, Due
 from filterd.digest.links import Signer
 from filterd.message.address import same
 from filterd.quarantine import Store, StoreError, UnknownIdError
@@ -60,7 +60,7 @@ def _moment(day: date, text: str) -> float:
     return datetime.combine(day, clock_time.fromisoformat(text)).astimezone().timestamp()
 
 
-def waiting(ledger: Ledger, settings: Settings, since: float, until: float) -> dict[str, Due]:
+def waiting(ledger: DigestLedger, settings: Settings, since: float, until: float) -> dict[str, Due]:
     """Mailbox → what came for it in that time and is held still, whether it was told or not. Raises
     StoreError."""
     wanted = settings.digest
@@ -69,7 +69,7 @@ def waiting(ledger: Ledger, settings: Settings, since: float, until: float) -> d
 
 def digest_for(site: Site, store: Store, due: Due, now: float) -> bytes:
     """The digest that tells a mailbox of these messages. Raises DigestError, StoreError."""
-    rows = Ledger(store.index).rows(list(due.held)[:LISTED_LIMIT])
+    rows = DigestLedger(store.index).rows(list(due.held)[:LISTED_LIMIT])
     return compose(site, due, [_own(row, store, due.held[row.id]) for row in rows], now)
 
 
@@ -95,7 +95,7 @@ def send_now(
     OSError.
     """
     with closing(Store(settings.quarantine)) as store:
-        ledger = Ledger(store.index)
+        ledger = DigestLedger(store.index)
         begun = ledger.begun(now - 24 * HOUR)
         since = None if hours is None else now - hours * HOUR
         wanted = settings.digest
@@ -117,7 +117,7 @@ def _send(
     """Send each mailbox's digest, as far as nobody else is at it."""
     if not found:
         return {}
-    site, quarantine, ledger = site_of(settings), settings.quarantine, Ledger(store.index)
+    site, quarantine, ledger = site_of(settings), settings.quarantine, DigestLedger(store.index)
     server = Server(quarantine.release_host, quarantine.release_port, quarantine.release_timeout)
     key = marks.load_key(quarantine.folder)
     results: dict[str, SubmissionResult] = {}
@@ -168,7 +168,7 @@ class Schedule:
         if now < self._wait_until:
             return
         with closing(Store(settings.quarantine)) as store:
-            ledger = Ledger(store.index)
+            ledger = DigestLedger(store.index)
             begun = ledger.begun(now)
             until = due_moment(digest, begun, now)
             if self._done == (digest, until):

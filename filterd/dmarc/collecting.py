@@ -63,7 +63,7 @@ _LET_PASS = frozenset({"mailing_list", "trusted_forwarder"})
 _OVERRIDES = frozenset({"local_policy", "mailing_list", "other", "trusted_forwarder"})
 
 
-class _Group(NamedTuple):
+class _ReportGroup(NamedTuple):
     """What messages that are counted together have in common."""
 
     source: str
@@ -86,7 +86,7 @@ class Collected:
     organizational: str
     record: DmarcRecord
     left_out: int = 0
-    _groups: dict[_Group, int] = field(default_factory=dict)
+    _groups: dict[_ReportGroup, int] = field(default_factory=dict)
 
     @property
     def policy(self) -> PolicyPublished:
@@ -201,7 +201,7 @@ def _check(report: ScanReport) -> DmarcCheck | None:
     return check if _DOMAIN.fullmatch(check.policy_domain) else None
 
 
-def _group(report: ScanReport, check: DmarcCheck) -> _Group | None:
+def _group(report: ScanReport, check: DmarcCheck) -> _ReportGroup | None:
     found = report.authentication
     if found is None:
         return None
@@ -209,7 +209,7 @@ def _group(report: ScanReport, check: DmarcCheck) -> _Group | None:
     if source is None:
         return None
     disposition, reasons = _applied(report, check, found)
-    return _Group(
+    return _ReportGroup(
         str(source),
         check.domain,
         canonical_domain(report.sender.rpartition("@")[2]),

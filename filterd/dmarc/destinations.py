@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from filterd.auth.dmarc.record import DmarcRecord, ReportUri
 from filterd.auth.dmarc.walk import organizational_domain
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.dmarc.collecting import Collected
 from filterd.message.address import canonical_domain
 from filterd.quarantine.settings import ADDRESS
@@ -37,7 +37,7 @@ class Destination:
     temporary: bool = False
 
 
-def destinations(collected: Collected, questions: Questions) -> list[Destination]:
+def destinations(collected: Collected, questions: DnsQuestions) -> list[Destination]:
     """The addresses that the record of a domain names, in its order, and whether they may get the
     report; raises nothing."""
     named = [
@@ -59,7 +59,7 @@ def destinations(collected: Collected, questions: Questions) -> list[Destination
 
 
 def _permitted(
-    domain: str, organizational: str, wanted: Destination, questions: Questions
+    domain: str, organizational: str, wanted: Destination, questions: DnsQuestions
 ) -> Iterable[Destination]:
     host = canonical_domain(wanted.address.rpartition("@")[2])
     if host in (domain, organizational) or organizational_domain(host, questions) == organizational:

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filterd.dmarc.feedback import AggregateReport
-from filterd.dmarc.reading import XML_LIMIT, ReportError, read_report
+from filterd.dmarc.reading import XML_LIMIT, AggregateReportError, read_report
 from filterd.mailfiles import mbox
 from filterd.mailfiles.items import in_file
 from filterd.mailfiles.mail_file import CorpusError
@@ -55,7 +55,7 @@ _DIRECTORY_LIMIT = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundReport:
     """What was found under a name: a report, or why it is none."""
 
     name: str
@@ -63,7 +63,7 @@ class Found:
     trouble: str = ""
 
 
-def reports_at(path: Path) -> Iterator[Found]:
+def reports_at(path: Path) -> Iterator[FoundReport]:
     """The reports in a file or a folder, folders in it included, by name; what is none says why.
     Raises OSError where the path itself cannot be read."""
     if not path.is_dir():
@@ -71,12 +71,14 @@ def reports_at(path: Path) -> Iterator[Found]:
         return
     for number, file in enumerate(files_in(path)):
         if number >= FILES_LIMIT:
-            yield Found(str(path), None, f"more than {FILES_LIMIT} files; the others are left out")
+            yield FoundReport(
+                str(path), None, f"more than {FILES_LIMIT} files; the others are left out"
+            )
             return
         try:
             yield from reports_in_file(file)
         except OSError as error:
-            yield Found(str(file), None, f"cannot be read ({error.strerror})")
+            yield FoundReport(str(file), None, f"cannot be read ({error.strerror})")
 
 
 def files_in(folder: Path, depth: int = FOLDER_DEPTH) -> Iterator[Path]:
@@ -91,7 +93,7 @@ def files_in(folder: Path, depth: int = FOLDER_DEPTH) -> Iterator[Path]:
             yield path
 
 
-def reports_in_file(path: Path) -> Iterator[Found]:
+def reports_in_file(path: Path) -> Iterator[FoundReport]:
     """The reports in a file. Raises OSError."""
     with open_regular(path) as file:
         is_mbox = mbox.is_mbox(file.read(5))
@@ -103,14 +105,14 @@ def reports_in_file(path: Path) -> Iterator[Found]:
             for item in in_file(path, None, str(path), stack):
                 data = item.read()
                 if len(data) > FILE_LIMIT:
-                    yield Found(item.name, None, f"larger than {FILE_LIMIT >> 20} MiB")
+                    yield FoundReport(item.name, None, f"larger than {FILE_LIMIT >> 20} MiB")
                 else:
                     yield from reports_in(data, item.name)
         except CorpusError as error:
-            yield Found(str(path), None, str(error).removeprefix(f"{path}: "))
+            yield FoundReport(str(path), None, str(error).removeprefix(f"{path}: "))
 
 
-def reports_in(data: bytes, name: str) -> Iterator[Found]:
+def reports_in(data: bytes, name: str) -> Iterator[FoundReport]:
     """The reports in the octets of one file: XML, gzip, zip, or a message with such parts."""
     unpacking = _Unpacking()
     if _is_report(data):
@@ -123,11 +125,13 @@ def reports_in(data: bytes, name: str) -> Iterator[Found]:
             continue
         number += 1
         if number > PARTS_LIMIT:
-            yield Found(name, None, f"more than {PARTS_LIMIT} reports in one message")
+            yield FoundReport(name, None, f"more than {PARTS_LIMIT} reports in one message")
             return
         yield from _reports(content, name, unpacking)
     if not number:
-        yield Found(name, None, "no report in it; expected XML, gzip, zip, or a message with one")
+        yield FoundReport(
+            name, None, "no report in it; expected XML, gzip, zip, or a message with one"
+        )
 
 
 def _is_report(data: bytes) -> bool:
@@ -136,16 +140,16 @@ def _is_report(data: bytes) -> bool:
     return head.startswith((_GZIP, _ZIP, b"<?xml", b"<feedback", b"\xff\xfe<", b"\xfe\xff\0<"))
 
 
-def _reports(data: bytes, name: str, unpacking: _Unpacking) -> Iterator[Found]:
+def _reports(data: bytes, name: str, unpacking: _Unpacking) -> Iterator[FoundReport]:
     try:
         for xml in unpacking.documents(data):
             try:
-                found = Found(name, read_report(xml.removeprefix(_MARK)))
-            except ReportError as error:
-                found = Found(name, None, str(error))
+                found = FoundReport(name, read_report(xml.removeprefix(_MARK)))
+            except AggregateReportError as error:
+                found = FoundReport(name, None, str(error))
             yield found
-    except ReportError as error:
-        yield Found(name, None, str(error))
+    except AggregateReportError as error:
+        yield FoundReport(name, None, str(error))
 
 
 class _Unpacking:
@@ -165,7 +169,7 @@ class _Unpacking:
 
     def _taken(self, data: bytes) -> bytes:
         if len(data) > self._left:
-            raise ReportError(f"larger than {XML_LIMIT >> 20} MiB when unpacked")
+            raise AggregateReportError(f"larger than {XML_LIMIT >> 20} MiB when unpacked")
         self._left -= len(data)
         return data
 
@@ -174,9 +178,9 @@ class _Unpacking:
         try:
             unpacked = unpacker.decompress(data, self._left + 1)
         except zlib.error as error:
-            raise ReportError(f"damaged gzip data ({error})") from None
+            raise AggregateReportError(f"damaged gzip data ({error})") from None
         if len(unpacked) <= self._left and not unpacker.eof:
-            raise ReportError("gzip data that is cut short")
+            raise AggregateReportError("gzip data that is cut short")
         return unpacked
 
     def _unzipped(self, data: bytes) -> Iterator[bytes]:
@@ -184,12 +188,12 @@ class _Unpacking:
         with _zip_errors(), zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = [one for one in archive.infolist() if not one.is_dir()]
         if not members:
-            raise ReportError("a zip archive without a file")
+            raise AggregateReportError("a zip archive without a file")
         if len(members) > MEMBERS_LIMIT:
-            raise ReportError(f"a zip archive of more than {MEMBERS_LIMIT} files")
+            raise AggregateReportError(f"a zip archive of more than {MEMBERS_LIMIT} files")
         for member in members:
             if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise ReportError("a zip archive with an unusual compression")
+                raise AggregateReportError("a zip archive with an unusual compression")
             with _zip_errors(), zipfile.ZipFile(io.BytesIO(data)) as archive:
                 unpacked = archive.open(member).read(self._left + 1)
             yield self._taken(unpacked)
@@ -202,16 +206,18 @@ def _zip_errors() -> Iterator[None]:
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, struct.error) as error:
         # The text may have the names of files in it, of 64 KB each.
         why = printable(str(error), TROUBLE_LIMIT)
-        raise ReportError(f"a damaged zip archive ({why})") from None
+        raise AggregateReportError(f"a damaged zip archive ({why})") from None
     except (RuntimeError, NotImplementedError):
-        raise ReportError("a zip archive that is encrypted, or of an unusual kind") from None
+        raise AggregateReportError(
+            "a zip archive that is encrypted, or of an unusual kind"
+        ) from None
 
 
 def _check_directory(data: bytes) -> None:
     """Python's module makes an object of every entry of the directory. Raises ReportError."""
     end = data.rfind(b"PK\x05\x06", max(len(data) - _END.size - 0xFFFF, 0))
     if end < 0 or end + _END.size > len(data):
-        raise ReportError("a zip archive that is cut short")
+        raise AggregateReportError("a zip archive that is cut short")
     has_more = data[max(end - _LOCATOR_SIZE, 0) : end].startswith(b"PK\x06\x07")
     if has_more or _END.unpack_from(data, end)[5] > _DIRECTORY_LIMIT:
-        raise ReportError(f"a zip archive of more than {MEMBERS_LIMIT} files")
+        raise AggregateReportError(f"a zip archive of more than {MEMBERS_LIMIT} files")

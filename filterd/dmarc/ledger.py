@@ -20,7 +20,7 @@ KIND = "dmarc_report"
 SENDING, SENT, REFUSED = "sending", "sent", "refused"
 
 
-class Ledger:
+class ReportLedger:
     """Of one state. Times are seconds since 1970. Methods raise StateError."""
 
     def __init__(self, state: SharedState) -> None:

@@ -56,7 +56,7 @@ PROLOG_LIMIT = 1 << 16
 """Octets within which the root element begins."""
 
 
-class ReportError(ValueError):
+class AggregateReportError(ValueError):
     """What is not an aggregate report, or one that cannot be used: where, and what was expected."""
 
 
@@ -94,14 +94,14 @@ class _Node:
         """Raises ReportError."""
         text = self.one(name).text.strip()
         if not (text.isascii() and text.isdigit() and len(text) <= 15 and int(text) <= limit):
-            raise ReportError(
+            raise AggregateReportError(
                 f"line {self.one(name).line}: {name} is {printable(text, WORD_LIMIT)!r}, "
                 f"expected a number up to {limit}"
             )
         return int(text)
 
 
-class _Reader:
+class _ReportReader:
     """Takes expat's events. Whole subtrees are kept only of the head, and of one record at a
     time."""
 
@@ -125,19 +125,19 @@ class _Reader:
 
     def _declaration(self, _version: str, encoding: str | None, _standalone: int) -> None:
         if (encoding or "utf-8").lower() not in ENCODINGS:
-            raise ReportError(
+            raise AggregateReportError(
                 f"its encoding is {printable(encoding or '', WORD_LIMIT)}, expected UTF-8"
             )
 
     def _doctype(self, *_values: Any) -> int:
-        raise ReportError("has a document type or entities, which no report needs")
+        raise AggregateReportError("has a document type or entities, which no report needs")
 
     def _start(self, name: str, _attributes: dict[str, str]) -> None:
         namespace, _, local = name.rpartition(" ")
         line = self.parser.CurrentLineNumber
         if not self._path:
             if local != "feedback":
-                raise ReportError(
+                raise AggregateReportError(
                     f"line {line}: the root element is {printable(local, WORD_LIMIT)}, "
                     "expected feedback"
                 )
@@ -146,14 +146,16 @@ class _Reader:
             self.has_root = True
             return
         if len(self._path) >= DEPTH_LIMIT:
-            raise ReportError(f"line {line}: elements nest deeper than {DEPTH_LIMIT}")
+            raise AggregateReportError(f"line {line}: elements nest deeper than {DEPTH_LIMIT}")
         in_record = len(self._path) > 1 and self._path[1].name == "record"
         if in_record:
             self._in_record += 1
         elif len(self._path) > 1 or local != "record":
             self._in_head += 1
         if max(self._in_record, self._in_head) > CHILDREN_LIMIT:
-            raise ReportError(f"line {line}: more than {CHILDREN_LIMIT} elements in one part")
+            raise AggregateReportError(
+                f"line {line}: more than {CHILDREN_LIMIT} elements in one part"
+            )
         node = _Node(local[:WORD_LIMIT], line)
         self._path[-1].children.append(node)
         self._path.append(node)
@@ -163,7 +165,7 @@ class _Reader:
         if len(self._path) == 1 and node.name == "record":
             self.head.children.pop()
             if len(self.records) >= RECORDS_LIMIT:
-                raise ReportError(f"more than {RECORDS_LIMIT} records")
+                raise AggregateReportError(f"more than {RECORDS_LIMIT} records")
             self.records.append(_record(node))
             self._in_record = 0
 
@@ -177,35 +179,35 @@ class _Reader:
 def read_report(data: bytes) -> AggregateReport:
     """The report that an XML document is. Raises ReportError."""
     if len(data) > XML_LIMIT:
-        raise ReportError(f"larger than {XML_LIMIT >> 20} MiB")
-    reader = _Reader()
+        raise AggregateReportError(f"larger than {XML_LIMIT >> 20} MiB")
+    reader = _ReportReader()
     data = data.lstrip()
     try:
         # By itself, since expat goes on to the end of what it was given, also after an exception: a
         # document type, and entities with it, can come before the root element only.
         reader.parser.Parse(data[:PROLOG_LIMIT], False)
         if not reader.has_root and len(data) > PROLOG_LIMIT:
-            raise ReportError(f"no element in the first {PROLOG_LIMIT} octets")
+            raise AggregateReportError(f"no element in the first {PROLOG_LIMIT} octets")
         # In one piece: before expat 2.6 a long token takes quadratic time in several.
         reader.parser.Parse(data[PROLOG_LIMIT:], True)
     except expat.ExpatError as error:
-        raise ReportError(
+        raise AggregateReportError(
             f"line {error.lineno}, column {error.offset}: not XML: {expat.ErrorString(error.code)}"
         ) from None
     return _report(reader)
 
 
-def _report(reader: _Reader) -> AggregateReport:
+def _report(reader: _ReportReader) -> AggregateReport:
     head = reader.head
     metadata, published = head.one("report_metadata"), head.one("policy_published")
     dates = metadata.one("date_range")
     begin, end = dates.number("begin", TIME_LIMIT), dates.number("end", TIME_LIMIT)
     if end < begin:
-        raise ReportError(f"line {dates.line}: its time ends before it begins")
+        raise AggregateReportError(f"line {dates.line}: its time ends before it begins")
     if not published.domain("domain"):
-        raise ReportError(f"line {published.line}: policy_published names no domain")
+        raise AggregateReportError(f"line {published.line}: policy_published names no domain")
     if not reader.records:
-        raise ReportError("has no record")
+        raise AggregateReportError("has no record")
     return AggregateReport(
         organization=metadata.said("org_name"),
         email=metadata.said("email"),
@@ -239,7 +241,7 @@ def _record(node: _Node) -> ReportRecord:
     # A zone, as in fe80::1%eth0, means nothing to others.
     source = ip(text.partition("%")[0])
     if source is None:
-        raise ReportError(
+        raise AggregateReportError(
             f"line {row.one('source_ip').line}: source_ip is {printable(text, WORD_LIMIT)!r}, "
             "expected an address"
         )

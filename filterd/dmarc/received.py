@@ -10,8 +10,8 @@ from pathlib import Path
 from time import monotonic
 
 from filterd.dmarc.feedback import AggregateReport
-from filterd.dmarc.files import Found, files_in, reports_in_file
-from filterd.dmarc.summary import Summary, summarize
+from filterd.dmarc.files import FoundReport, files_in, reports_in_file
+from filterd.dmarc.summary import ReportSummary, summarize
 
 FILES_LIMIT = 2000
 """Files that are read, the newest ones: 20 big receivers for three months."""
@@ -41,8 +41,8 @@ class Received:
     mbox that is too large to be read to its end. left_out: files that are not read, since there are
     too many."""
 
-    summary: Summary
-    troubles: tuple[Found, ...] = ()
+    summary: ReportSummary
+    troubles: tuple[FoundReport, ...] = ()
     left_out: int = 0
 
 
@@ -53,7 +53,7 @@ class ReceivedReports:
         self._path = path
         self._mutex = threading.Lock()
         self._key: _Key | None = None
-        self._found = Received(Summary())
+        self._found = Received(ReportSummary())
         self._stands_until = 0.0
 
     def get(self) -> Received:
@@ -87,7 +87,7 @@ class ReceivedReports:
 
 
 def _read(files: list[Path]) -> Received:
-    troubles: list[Found] = []
+    troubles: list[FoundReport] = []
     left = [RECORDS_LIMIT]
     done = [0]
     end = monotonic() + SECONDS_LIMIT
@@ -113,12 +113,12 @@ def _read(files: list[Path]) -> Received:
                     left[0] -= len(found.report.records)
                     yield found.report
             except OSError as error:
-                troubles.append(Found(str(path), None, f"cannot be read ({error.strerror})"))
+                troubles.append(FoundReport(str(path), None, f"cannot be read ({error.strerror})"))
 
     summary = summarize(reports())
     return Received(summary, tuple(troubles[:TROUBLES_LIMIT]), len(files) - done[0])
 
 
-def _cut(path: Path) -> Found:
+def _cut(path: Path) -> FoundReport:
     why = f"not read to its end: more than {RECORDS_LIMIT:,} records, or {SECONDS_LIMIT:g} seconds"
-    return Found(str(path), None, why)
+    return FoundReport(str(path), None, why)

@@ -19,7 +19,7 @@ from pathlib import Path
 from time import monotonic
 
 from filterd import __version__
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.chain import marks
 from filterd.config.assembly import open_history, site_state
 from filterd.config.load import Settings
@@ -27,7 +27,7 @@ from filterd.dmarc.collecting import Collected, collect
 from filterd.dmarc.composing import compose, file_name
 from filterd.dmarc.destinations import Destination, destinations
 from filterd.dmarc.feedback import AggregateReport
-from filterd.dmarc.ledger import REFUSED, SENT, Ledger
+from filterd.dmarc.ledger import REFUSED, SENT, ReportLedger
 from filterd.dmarc.writing import write_report
 from filterd.quarantine.submission import Server, SubmissionResult, submit
 from filterd.resolver.lookups import DnsLookups
@@ -187,7 +187,7 @@ def _packed(report: AggregateReport) -> bytes:
 
 
 def send_reports(
-    settings: Settings, made: list[Made], now: float, questions: Questions | None = None
+    settings: Settings, made: list[Made], now: float, questions: DnsQuestions | None = None
 ) -> Iterator[Sending]:
     """Send reports to whom their domains name, each once, whoever asks for it how often.
 
@@ -204,7 +204,7 @@ def send_reports(
     state = site_state(settings)
     resolver = Resolver(settings.resolver)
     try:
-        ledger = Ledger(state)
+        ledger = ReportLedger(state)
         for one in made:
             asked = questions or DnsLookups(resolver, limit=QUESTIONS_LIMIT)
             sending = Sending(one)
@@ -241,7 +241,7 @@ class _Mta:
 def _send(
     settings: Settings,
     mta: _Mta,
-    ledger: Ledger,
+    ledger: ReportLedger,
     made: Made,
     destination: Destination,
     now: float,

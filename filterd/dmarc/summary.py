@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Source:
+class ReportSource:
     """Messages with one domain in From, from one address.
 
     address: None for all those that had no room in the table. policy: what the domain publishes, by
@@ -87,11 +87,11 @@ class Source:
 
 
 @dataclass(slots=True)
-class Summary:
+class ReportSummary:
     """All of it. reports: different ones; repeated: those that were there before. days: for which
     there are reports. begin, end: seconds since 1970."""
 
-    sources: list[Source] = field(default_factory=list)
+    sources: list[ReportSource] = field(default_factory=list)
     reports: int = 0
     repeated: int = 0
     begin: int = 0
@@ -108,7 +108,7 @@ class Summary:
         """Those that pass DMARC."""
         return sum(source.passing for source in self.sources)
 
-    def per_day(self, source: Source) -> float:
+    def per_day(self, source: ReportSource) -> float:
         """Messages a day."""
         return source.messages / max(self.days, 1)
 
@@ -120,11 +120,11 @@ class Summary:
         return [domain for domain, _ in counted.most_common()]
 
 
-def summarize(reports: Iterable[AggregateReport]) -> Summary:
+def summarize(reports: Iterable[AggregateReport]) -> ReportSummary:
     """What these reports say together; those that fail come first, then by number of messages."""
-    summary, days = Summary(), set[int]()
+    summary, days = ReportSummary(), set[int]()
     seen: set[tuple[str, str, str, int]] = set()
-    found: dict[tuple[str, IPv4Address | IPv6Address | None], Source] = {}
+    found: dict[tuple[str, IPv4Address | IPv6Address | None], ReportSource] = {}
     for report in reports:
         key = (report.organization, report.id, report.policy.domain, report.begin)
         if key in seen:
@@ -142,7 +142,7 @@ def summarize(reports: Iterable[AggregateReport]) -> Summary:
             if source is None:
                 address = record.source if len(found) < SOURCES_LIMIT else None
                 domain = domain if address is not None else report.policy.domain
-                source = found.setdefault((domain, address), Source(address, domain))
+                source = found.setdefault((domain, address), ReportSource(address, domain))
             source.add(record, report)
     summary.days = len(days)
     summary.sources = sorted(
@@ -151,7 +151,7 @@ def summarize(reports: Iterable[AggregateReport]) -> Summary:
     return summary
 
 
-def advice(source: Source, days: int) -> str:
+def advice(source: ReportSource, days: int) -> str:
     """What to do about a source, in one sentence for an admin. days: for which there are
     reports."""
     domain = source.domain
@@ -187,7 +187,7 @@ def advice(source: Source, days: int) -> str:
     return f"{sends} with aligned SPF and DKIM: nothing to do."
 
 
-def _about_failing(source: Source) -> str:
+def _about_failing(source: ReportSource) -> str:
     domain = source.domain
     if source.reasons["trusted_forwarder"] or source.reasons["mailing_list"]:
         return (
@@ -220,7 +220,7 @@ def _about_failing(source: Source) -> str:
     )
 
 
-def _what_the_policy_does(source: Source) -> str:
+def _what_the_policy_does(source: ReportSource) -> str:
     match source.policy:
         case "reject" | "quarantine":
             stopped = sum(

@@ -6,14 +6,14 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from filterd.dmarc.summary import Source, Summary, advice
+from filterd.dmarc.summary import ReportSource, ReportSummary, advice
 
 if TYPE_CHECKING:
     from filterd.dmarc.received import Received
     from filterd.dmarc.run import Sending
 
 
-def summary_values(summary: Summary) -> dict[str, Any]:
+def summary_values(summary: ReportSummary) -> dict[str, Any]:
     """The whole summary; times as ISO 8601 in UTC, None where there is no report."""
     return {
         "reports": summary.reports,
@@ -51,7 +51,7 @@ def sending_values(sending: Sending) -> dict[str, Any]:
     }
 
 
-def _source(source: Source, days: int) -> dict[str, Any]:
+def _source(source: ReportSource, days: int) -> dict[str, Any]:
     return {
         "source": None if source.address is None else str(source.address),
         "domain": source.domain,

@@ -11,7 +11,7 @@ from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
 from filterd.filters.greylist.settings import GreylistSettings
 from filterd.filters.known.settings import KnownSettings
-from filterd.filters.rates.counting import HeldParty, Rates
+from filterd.filters.rates.counting import HeldParty, RateCounts
 from filterd.filters.rates.settings import RatesSettings
 from filterd.filters.recipients.settings import RecipientsSettings
 from filterd.state.facts import StateError
@@ -33,7 +33,7 @@ def state(settings: Settings) -> Iterator[Finding]:
         opened = site_state(settings, keeping=False)
         doubts = opened.doubts()
         if settings.in_chain(RatesSettings):
-            held = Rates(opened).all_held(time.time(), HELD_LIMIT)
+            held = RateCounts(opened).all_held(time.time(), HELD_LIMIT)
     except StateError as error:
         means = ", ".join(f"{name}: {settings.filters[name].link.on_error}" for name in users)
         yield Finding(

@@ -7,11 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from filterd.database.search import Coarse, Recipients
+from filterd.database.search import Coarse, RecipientsColumn
 from filterd.database.storable import storable
 from filterd.history.schema import records
 
-_RECIPIENTS = Recipients(records.c.recipients, is_folded=True)
+_RECIPIENTS = RecipientsColumn(records.c.recipients, is_folded=True)
 
 
 def statement(coarse: Coarse, action: str) -> sa.Select[Any]:

@@ -14,7 +14,7 @@ from filterd.database.search import (
     Contains,
     FirstLine,
     Matches,
-    Recipients,
+    RecipientsColumn,
     between,
     has_symbol,
 )
@@ -25,7 +25,7 @@ from filterd.history.schema import records
 from filterd.message.address import listed_domain, readable_part
 from filterd.quarantine.words import ACTIONS, known
 
-_RECIPIENTS = Recipients(records.c.recipients, is_folded=True)
+_RECIPIENTS = RecipientsColumn(records.c.recipients, is_folded=True)
 _PAGING = Paging(records.c.received, records.c.rowid)
 
 

@@ -27,7 +27,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from filterd.mailfiles import archives
-from filterd.mailfiles.items import Item, Label, in_file, in_stream
+from filterd.mailfiles.items import Label, MailItem, in_file, in_stream
 from filterd.mailfiles.mail_file import (
     CorpusError,
     SkippedError,
@@ -71,7 +71,7 @@ def read_messages(
             yield words[item.label], item.name, data
 
 
-def find_messages(path: str | Path, stack: ExitStack) -> Iterator[Item]:
+def find_messages(path: str | Path, stack: ExitStack) -> Iterator[MailItem]:
     """Yield the messages at a path without reading those that are files of their own.
 
     stack: archives, and mboxes that are not plain files, are unpacked into temporary files that
@@ -149,7 +149,7 @@ def _opened(path: Path, name: str = "") -> BinaryIO:
 
 def _folder(
     folder: Path, label: Label | None, stack: ExitStack, shown: Path | None = None
-) -> Iterator[Item]:
+) -> Iterator[MailItem]:
     index = folder / "index"
     if index.is_file():
         yield from _index(index, shown)
@@ -210,13 +210,13 @@ def _refuse(error: OSError) -> None:
         raise CorpusError(f"{error.filename}: cannot be read ({error.strerror})")
 
 
-def _skipped(label: Label | None, error: SkippedError) -> Item:
+def _skipped(label: Label | None, error: SkippedError) -> MailItem:
     """A message that cannot be read, so that the reader can count it."""
 
     def read() -> bytes:
         raise error
 
-    return Item(label, error.name, read)
+    return MailItem(label, error.name, read)
 
 
 def label_of(name: str) -> Label | None:
@@ -239,7 +239,7 @@ def _is_housekeeping(relative: Path) -> bool:
     )
 
 
-def _index(index: Path, shown: Path | None = None) -> Iterator[Item]:
+def _index(index: Path, shown: Path | None = None) -> Iterator[MailItem]:
     folder = index.parent
     with _opened(index) as file:
         for number, raw in enumerate(file, 1):
@@ -257,4 +257,4 @@ def _index(index: Path, shown: Path | None = None) -> Iterator[Item]:
             label, relative = LABELS.get(fields[0].lower()), fields[1]
             path = folder / relative
             name = f"{shown}/{relative}" if shown else str(path)
-            yield Item(label, name, reader(path, f"{index}:{number}: {path}", listed=True))
+            yield MailItem(label, name, reader(path, f"{index}:{number}: {path}", listed=True))

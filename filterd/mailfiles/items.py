@@ -31,7 +31,7 @@ Label = bool
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class MailItem:
     """One message that has been found and not yet read. name: for people, unique in its source.
 
     read: returns its bytes. Raises SkippedError for one that is gone, CorpusError.
@@ -42,24 +42,24 @@ class Item:
     read: Callable[[], bytes]
 
 
-def in_file(path: Path, label: Label | None, name: str, stack: ExitStack) -> Iterator[Item]:
+def in_file(path: Path, label: Label | None, name: str, stack: ExitStack) -> Iterator[MailItem]:
     """One file: a message, or an mbox, which may have many. Raises SkippedError, CorpusError."""
     with present(path, name) as file:
         kind = archives.compression(file)
         if kind is None and not mbox.is_mbox(file.read(5)):
-            yield Item(label, name, reader(path, name))
+            yield MailItem(label, name, reader(path, name))
             return
         file.seek(0)
         if kind is None:
             for part, start, end in _parts(file, name):
-                yield Item(label, part, span_reader(path, name, start, end))
+                yield MailItem(label, part, span_reader(path, name, start, end))
             return
         if mbox.is_mbox(_first(file, kind)):
             unpacked = _temporary(stack)
             _unpack(file, kind, name, unpacked)
             yield from in_file(unpacked, label, name, stack)
             return
-    yield Item(label, name, reader(path, name))
+    yield MailItem(label, name, reader(path, name))
 
 
 def _parts(file: BinaryIO, name: str) -> list[tuple[str, int, int]]:
@@ -96,12 +96,14 @@ def _unpack(file: BinaryIO, kind: str, name: str, target: Path) -> None:
         raise SkippedError(name, str(error)) from None
 
 
-def in_stream(name: str, file: IO[bytes], label: Label | None, stack: ExitStack) -> Iterator[Item]:
+def in_stream(
+    name: str, file: IO[bytes], label: Label | None, stack: ExitStack
+) -> Iterator[MailItem]:
     """What comes from a pipe: one message, or an mbox, compressed or not."""
     first = file.read(_PIECE)
     if not mbox.is_mbox(first) and archives.compression(io.BytesIO(first)) is None:
         data = first + read_all(file) if len(first) == _PIECE else first
-        yield Item(label, name, lambda: data)
+        yield MailItem(label, name, lambda: data)
         return
     spooled = _temporary(stack)
     room = SPOOL_LIMIT

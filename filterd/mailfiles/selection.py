@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from filterd.mailfiles.items import Item
+from filterd.mailfiles.items import MailItem
 from filterd.mailfiles.mail_file import SkippedError
 from filterd.message import Entity, Message
 
@@ -77,13 +77,13 @@ def why_not_mail(data: bytes) -> str | None:
     return NOT_MAIL
 
 
-def only_mail(item: Item) -> Item:
+def only_mail(item: MailItem) -> MailItem:
     """The same message, whose `read` raises SkippedError if it is not mail."""
 
     def read() -> bytes:
         return _mail(item.name, item.read())
 
-    return Item(item.label, item.name, read)
+    return MailItem(item.label, item.name, read)
 
 
 def attached_messages(data: bytes) -> list[bytes]:
@@ -101,7 +101,7 @@ def attached_messages(data: bytes) -> list[bytes]:
     return found
 
 
-def messages_of(item: Item, *, unwrap: bool, skips: Skips) -> Iterator[bytes]:
+def messages_of(item: MailItem, *, unwrap: bool, skips: Skips) -> Iterator[bytes]:
     """Yield what is to be learned of one item: the message, or with `unwrap` those attached to it.
     What is not mail, or is gone, is counted instead. Raises CorpusError."""
     try:

@@ -46,7 +46,7 @@ _XN = re.compile(r"\bxn--[a-z0-9-]{1,59}+", re.IGNORECASE)
 _BRACKETED = re.compile(r"<([^<>]*+)>")
 
 
-class PatternError(ValueError):
+class AddressPatternError(ValueError):
     """A pattern that no address could match; the text says what was expected.
 
     what: the text without that. key: where it stands among the settings of a section, if that is
@@ -251,30 +251,30 @@ def pattern_keys(pattern: str) -> tuple[str, ...]:
     """
     text = as_text(pattern)
     if not text.strip():
-        raise PatternError(f"{pattern!r} is empty")
+        raise AddressPatternError(f"{pattern!r} is empty")
     shape = _QUOTED_STRING.sub("", text)
     if "," in shape or ";" in shape:
-        raise PatternError(f"{pattern!r} has several addresses", "write one entry for each")
+        raise AddressPatternError(f"{pattern!r} has several addresses", "write one entry for each")
     inside = _BRACKETED.search(shape)
     if inside:
-        raise PatternError(
+        raise AddressPatternError(
             f"{pattern!r} is more than an address", f'expected "{inside[1].strip()}"'
         )
     if any(c.isspace() or not c.isprintable() for c in shape if not "\udc80" <= c <= "\udcff"):
-        raise PatternError(f"{pattern!r} has spaces or control characters")
+        raise AddressPatternError(f"{pattern!r} has spaces or control characters")
     if shape.startswith("*."):
-        raise PatternError(
+        raise AddressPatternError(
             f"{pattern!r}: there are no wildcards",
             f'a domain and all below it is written ".{shape[2:]}"',
         )
     text = text.removeprefix("*") if text.startswith("*@") else text
     if "*" in _QUOTED_STRING.sub("", text):
-        raise PatternError(f"{pattern!r}: there are no wildcards")
+        raise AddressPatternError(f"{pattern!r}: there are no wildcards")
     at = text.rfind("@")
     if at > 0 and '"' not in text[at:]:
         local, domain = text[:at], _checked_domain(pattern, text[at + 1 :])
         if not (_DOT_STRING.fullmatch(local) or _QUOTED_STRING.fullmatch(local)):
-            raise PatternError(f"{pattern!r} is not an address")
+            raise AddressPatternError(f"{pattern!r} is not an address")
         mailbox = Mailbox(_local(local), domain)
         return f"{mailbox.local}@{domain}", f"{mailbox.local}@"
     if text.startswith("."):
@@ -291,7 +291,7 @@ def patterns(texts: Iterable[str], *where: str | int) -> frozenset[str]:
     for index, text in enumerate(texts):
         try:
             found.update(pattern_keys(text))
-        except PatternError as error:
+        except AddressPatternError as error:
             error.key = (*where, index)
             raise
     return frozenset(found)
@@ -302,10 +302,10 @@ def checked_mailbox(text: str) -> str:
     expected = 'expected an address such as "ann@mx.example"'
     try:
         key = pattern_keys(text)[0]
-    except PatternError as error:
-        raise PatternError(error.what, expected) from None
+    except AddressPatternError as error:
+        raise AddressPatternError(error.what, expected) from None
     if key.startswith(("@", ".")):
-        raise PatternError(f"{text!r} is not an address", expected)
+        raise AddressPatternError(f"{text!r} is not an address", expected)
     return text
 
 
@@ -319,9 +319,9 @@ def checked_domains(texts: Iterable[str], *where: str | int) -> frozenset[str]:
             if not key.startswith("@"):
                 domain = key.rpartition("@")[2].lstrip(".")
                 expected = f'expected "{domain}"'
-                raise PatternError(f"{text!r} is more than a domain")
-        except PatternError as error:
-            wrong = PatternError(error.what, expected)
+                raise AddressPatternError(f"{text!r} is more than a domain")
+        except AddressPatternError as error:
+            wrong = AddressPatternError(error.what, expected)
             wrong.key = (*where, index)
             raise wrong from None
         found.add(key[1:])
@@ -332,7 +332,7 @@ def _checked_domain(pattern: str, text: str) -> str:
     domain = canonical_domain(text)
     if domain.startswith("[") and domain.endswith("]"):
         if ip(domain[1:-1].removeprefix("ipv6:")) is None:
-            raise PatternError(
+            raise AddressPatternError(
                 f"{pattern!r} is not an address literal",
                 'expected "[192.0.2.1]" or "[IPv6:2001:db8::1]"',
             )
@@ -343,9 +343,9 @@ def _checked_domain(pattern: str, text: str) -> str:
         or not all(re.fullmatch(r"[a-z0-9_](?:[a-z0-9_-]*+)", label) for label in labels)
         or any(len(label) > LABEL_LIMIT for label in labels)
     ):
-        raise PatternError(f"{pattern!r} is not an address or a domain")
+        raise AddressPatternError(f"{pattern!r} is not an address or a domain")
     if labels[-1].isdigit():
-        raise PatternError(
+        raise AddressPatternError(
             f"{pattern!r} is an IP address", f'as a domain of mail it is written "[{domain}]"'
         )
     return domain

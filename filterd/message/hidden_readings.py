@@ -28,7 +28,7 @@ def hidden_readings(
 ) -> tuple[list[Reading], bool]:
     """A reading for each file that may begin in the octets and is not in any tree; True if there
     are more than the limits allow to look at."""
-    known = _Known(root, found)
+    known = _KnownReadings(root, found)
     messages = (reading.octets for reading in found if reading.is_message)
     search = HiddenFileSearch((data, *(octets for octets in messages if octets)))
     room = max(HIDDEN_FACTOR * len(data), HIDDEN_LEAST)
@@ -47,7 +47,7 @@ def hidden_readings(
     return hidden, search.exceeds
 
 
-class _Known:
+class _KnownReadings:
     """The files of all trees, by content and name."""
 
     def __init__(self, root: Entity, found: Sequence[Reading]) -> None:

@@ -47,7 +47,7 @@ def mailboxes(field: bytes | str, limit: int = MAILBOXES_LIMIT) -> tuple[Mailbox
     are not read.
     """
     text = field if isinstance(field, str) else field[:FIELD_LIMIT].decode("utf-8", "replace")
-    return tuple(islice(_List(text[:FIELD_LIMIT]).read(), limit))
+    return tuple(islice(_MailboxListReader(text[:FIELD_LIMIT]).read(), limit))
 
 
 def author_of(message: Message) -> Mailbox | None:
@@ -59,7 +59,7 @@ def author_of(message: Message) -> Mailbox | None:
     return found[0] if len(found) == 1 else None
 
 
-class _List:
+class _MailboxListReader:
     """Reads one list, from left to right, each octet a bounded number of times."""
 
     def __init__(self, text: str) -> None:

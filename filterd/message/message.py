@@ -20,7 +20,7 @@ from filterd.message.urls import Urls, urls_of
 _NO_ENVELOPE = Envelope()
 
 
-class Finding(Protocol):
+class FoundSymbol(Protocol):
     """What a filter found: a name and points, see `filterd.chain.verdict.Symbol`."""
 
     @property
@@ -48,7 +48,7 @@ class Message:
         self.data = data
         self.envelope = envelope if envelope is not None else _NO_ENVELOPE
         self.id = id
-        self.symbols: Sequence[Finding] = ()
+        self.symbols: Sequence[FoundSymbol] = ()
         self.authentication: Authentication | None = None
 
     @property

@@ -96,7 +96,7 @@ class Urls:
 
 def urls_of(subject: HeaderField | None, leaves: Iterator[Entity]) -> Urls:
     """The URLs of a message. Never raises."""
-    search = _Search()
+    search = _UrlSearch()
     if subject is not None:
         words = header_text(subject.raw_value[:TEXT_LIMIT]).encode("utf-8", "replace")
         search.text(words, Place.SUBJECT)
@@ -120,7 +120,7 @@ def _utf8(leaf: Entity, content: bytes) -> bytes:
 
 
 @dataclass
-class _Search:
+class _UrlSearch:
     """What was found so far. read: URLs that were taken apart, with how deep they were in others.
     room: octets of text that may still be read."""
 

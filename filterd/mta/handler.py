@@ -10,16 +10,16 @@ import ssl
 
 from filterd.message.envelope import ip
 from filterd.mta.mail.peer import Peer
-from filterd.mta.milters.answers import CONTINUE, Answer, Kind
+from filterd.mta.milters.answers import CONTINUE, AnswerKind, MilterAnswer
 from filterd.mta.milters.macros import ClientConnection
 from filterd.mta.milters.timer import Timer
 from filterd.mta.settings import Listener
 from filterd.mta.smtp import commands, events
-from filterd.mta.smtp.checks import Checks
+from filterd.mta.smtp.checks import SessionChecks
 from filterd.mta.smtp.replies import SmtpReply
 from filterd.mta.smtp.sasl import MECHANISMS
 from filterd.mta.smtp.session import BaseSession, SessionLimits, SessionOptions
-from filterd.mta.state import ServerState, load_average
+from filterd.mta.state import MtaState, load_average
 from filterd.mta.transactions import Transactions
 
 log = logging.getLogger("filterd.mta")
@@ -45,7 +45,7 @@ class SessionHandler:
 
     def __init__(
         self,
-        server: ServerState,
+        server: MtaState,
         listener: Listener,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
@@ -115,7 +115,7 @@ class SessionHandler:
 
     async def _handle(
         self, event: events.Event, transactions: Transactions
-    ) -> tuple[Answer | SmtpReply, str]:
+    ) -> tuple[MilterAnswer | SmtpReply, str]:
         """Handle STARTTLS and AUTH here, everything else in `transactions`."""
         match event:
             case events.StartTls() if "notls" in self._session.options.forbidden:
@@ -126,7 +126,9 @@ class SessionHandler:
                 return await self._log_in(event), ""
         return await transactions.handle(event)
 
-    async def _connected(self, outcome: Answer | SmtpReply, checks: Checks) -> Answer | SmtpReply:
+    async def _connected(
+        self, outcome: MilterAnswer | SmtpReply, checks: SessionChecks
+    ) -> MilterAnswer | SmtpReply:
         """What comes between the checks of a client and its greeting. Raises ConnectionError."""
         if not self._listener.speaks_tls:
             pauses = outcome == CONTINUE
@@ -138,7 +140,7 @@ class SessionHandler:
         await self._shake_hands(checks)
         return outcome
 
-    async def _pause(self, seconds: float) -> Answer:
+    async def _pause(self, seconds: float) -> MilterAnswer:
         """Wait before the greeting; a client that does not is refused. Raises ConnectionError."""
         if not seconds or self._session.is_useless:
             return CONTINUE
@@ -151,7 +153,7 @@ class SessionHandler:
             raise ConnectionAbortedError("the client is gone")
         log.info("rejecting commands from %s due to pre-greeting traffic", self._session.client)
         self._session.receive_data(data)
-        return Answer(Kind.REJECT)
+        return MilterAnswer(AnswerKind.REJECT)
 
     async def _send(self) -> None:
         delay_load = self._server.personality.connections.delay_load
@@ -200,7 +202,7 @@ class SessionHandler:
             announced.insert(-1, f"AUTH {' '.join(MECHANISMS)}")
         return announced
 
-    async def _start_tls(self, checks: Checks) -> None:
+    async def _start_tls(self, checks: SessionChecks) -> None:
         """STARTTLS. Raises ConnectionError if it fails.
 
         Also for a client that sent anything after STARTTLS, which would be read as if it had come
@@ -214,7 +216,7 @@ class SessionHandler:
         await self._send()
         await self._shake_hands(checks)
 
-    async def _shake_hands(self, checks: Checks) -> None:
+    async def _shake_hands(self, checks: SessionChecks) -> None:
         """The TLS handshake, and what the checks say of it. Raises ConnectionError."""
         assert self._server.tls is not None
         try:
@@ -234,7 +236,7 @@ class SessionHandler:
         if verdict.reply is not None:
             self._session.refuse(verdict.reply)
 
-    async def _log_in(self, claim: events.Credentials) -> Answer | SmtpReply:
+    async def _log_in(self, claim: events.Credentials) -> MilterAnswer | SmtpReply:
         """Check a password, in a thread: it takes long on purpose."""
         assert self._server.passwords is not None
         try:

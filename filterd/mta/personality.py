@@ -11,28 +11,28 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from filterd.mta.delivery.builtin import BuiltInRouter
-from filterd.mta.delivery.recipients import PlainRecipients, Recipients
+from filterd.mta.delivery.recipients import MessageRecipients, PlainRecipients
 from filterd.mta.delivery.router import POSTMASTER, Router
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.composer import Composer
 from filterd.mta.milters.answers import Filters
 from filterd.mta.milters.macros import ClientConnection, MacroTable
 from filterd.mta.milters.settings import InputMailFilter
-from filterd.mta.smtp.checks import Checks
+from filterd.mta.smtp.checks import SessionChecks
 from filterd.mta.smtp.refusal_log import RefusalLine
 from filterd.mta.smtp.replies import Replies, SmtpReply
 from filterd.mta.smtp.rules import ConnectionRules, SessionRules
 
 
-def plain_recipients(router: Router, macros: MacroTable) -> Recipients:
+def plain_recipients(router: Router, macros: MacroTable) -> MessageRecipients:
     """The recipients of a router without rules. A client who has logged in may send anywhere."""
     relay = router.relay if isinstance(router, BuiltInRouter) else None
     return PlainRecipients(router, relay, lambda: "{auth_type}" in macros.session)
 
 
-def _no_checks(macros: MacroTable) -> Checks:
+def _no_checks(macros: MacroTable) -> SessionChecks:
     del macros
-    return Checks()
+    return SessionChecks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +72,13 @@ class Personality:
     on_failure: Callable[[InputMailFilter], Mapping[str, str | float]]
     """What happens when a filter fails, `on_failure`, and the limits in seconds by name."""
 
-    checks: Callable[[MacroTable], Checks] = _no_checks
+    checks: Callable[[MacroTable], SessionChecks] = _no_checks
     """What the MTA itself checks in one session, before the filters."""
 
     withheld: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Extensions that are not announced to a client who may not do one of these things."""
 
-    recipients: Callable[[Router, MacroTable], Recipients] = plain_recipients
+    recipients: Callable[[Router, MacroTable], MessageRecipients] = plain_recipients
     """The recipients of one message, with the macros of its session."""
 
     rewrites_addresses: bool = False

@@ -29,7 +29,7 @@ from filterd.mta.queue.spool import Spool
 from filterd.mta.rates import ConnectionRates, Throttle
 from filterd.mta.settings import Listener, MtaSettings
 from filterd.mta.smtp.sasl import Passwords
-from filterd.mta.state import ServerState, load_average
+from filterd.mta.state import MtaState, load_average
 
 if TYPE_CHECKING:
     from filterd.mta.sendmail.site import CfSite
@@ -116,7 +116,7 @@ class ReferenceMta:
             retry=settings.retry,
             bounce=self._bouncer(),
         )
-        self._state = ServerState(
+        self._state = MtaState(
             settings=settings,
             personality=self._personality,
             router=self._router,

@@ -16,7 +16,7 @@ from filterd.mta.smtp.sasl import Passwords
 
 
 @dataclass(frozen=True, slots=True)
-class ServerState:
+class MtaState:
     """What all sessions of one server share. clients: how many sessions each address has. rates:
     how many connections came lately."""
 

@@ -12,18 +12,18 @@ from typing import TypeVar
 from filterd.mta.delivery.router import ConfigurationError, DeliveryError
 from filterd.mta.mail.address import Route, to_octets
 from filterd.mta.mail.composer import Trace
-from filterd.mta.mail.draft import Draft, Path
+from filterd.mta.mail.draft import Draft, EnvelopePath
 from filterd.mta.mail.entry import QueueEntry
 from filterd.mta.mail.peer import Peer
-from filterd.mta.milters.answers import CONTINUE, Answer, Filters, Kind
+from filterd.mta.milters.answers import CONTINUE, AnswerKind, Filters, MilterAnswer
 from filterd.mta.milters.macros import MacroTable
 from filterd.mta.smtp import events
-from filterd.mta.smtp.checks import Checks, Verdict
+from filterd.mta.smtp.checks import CheckVerdict, SessionChecks
 from filterd.mta.smtp.commands import SmtpSession
 from filterd.mta.smtp.parameters import announced_size
 from filterd.mta.smtp.refusal_log import RefusedClient, RefusedCommand
 from filterd.mta.smtp.replies import SmtpReply
-from filterd.mta.state import ServerState
+from filterd.mta.state import MtaState
 
 log = logging.getLogger("filterd.mta")
 
@@ -56,12 +56,12 @@ class Transactions:
 
     def __init__(
         self,
-        server: ServerState,
+        server: MtaState,
         session: SmtpSession,
         peer: Peer,
         macros: MacroTable,
         filters: Filters,
-        checks: Checks,
+        checks: SessionChecks,
     ) -> None:
         self._server = server
         self._session = session
@@ -72,12 +72,12 @@ class Transactions:
         self._personality = server.personality
         self._active = False
         self._discards = False
-        self.recipient: Path | None = None
+        self.recipient: EnvelopePath | None = None
         """The recipient of the message that the last path of RCPT stands for."""
 
         self._new_message()
 
-    async def handle(self, event: events.Event) -> tuple[Answer | SmtpReply, str]:
+    async def handle(self, event: events.Event) -> tuple[MilterAnswer | SmtpReply, str]:
         """The answer to an event, and the queue id where a message was accepted."""
         match event:
             case events.Connected():
@@ -100,7 +100,9 @@ class Transactions:
                 return await self._content(data)
             case events.UnknownCommand(line) if self._filters_active:
                 answer = await self._filters.unknown(line)
-                self._message.discarded |= self._message.started and answer.kind is Kind.DISCARD
+                self._message.discarded |= (
+                    self._message.started and answer.kind is AnswerKind.DISCARD
+                )
                 return self._log_refusal(RefusedCommand("UNKNOWN"), answer), ""
             case events.Reset() | events.TooLarge():
                 await self._filters.abort()
@@ -122,10 +124,10 @@ class Transactions:
         return CONTINUE, ""
 
     def _log_refusal(
-        self, command: RefusedCommand, answer: Answer | SmtpReply
-    ) -> Answer | SmtpReply:
+        self, command: RefusedCommand, answer: MilterAnswer | SmtpReply
+    ) -> MilterAnswer | SmtpReply:
         """Log what the filters refused, and pass the answer on."""
-        if isinstance(answer, SmtpReply) or answer.kind in (Kind.CONTINUE, Kind.HOLD):
+        if isinstance(answer, SmtpReply) or answer.kind in (AnswerKind.CONTINUE, AnswerKind.HOLD):
             return answer
         after_data = command.verb == "END-OF-MESSAGE"
         reply = self._personality.replies.refusal(answer, after_data=after_data)
@@ -161,7 +163,7 @@ class Transactions:
         """What the recipients say, from a thread if that may take its time."""
         return await asyncio.to_thread(question) if self._recipients.blocks else question()
 
-    async def _connected(self) -> Answer | SmtpReply:
+    async def _connected(self) -> MilterAnswer | SmtpReply:
         """The checks come before the filters; a client that they refuse reaches no filter."""
         verdict = await self._checks.connected()
         if verdict.reply is not None:
@@ -178,21 +180,21 @@ class Transactions:
         self._active = answer.goes_on or not self._filters.sticky
         return answer
 
-    def _refuse_client(self, reply: SmtpReply) -> Answer | SmtpReply:
+    def _refuse_client(self, reply: SmtpReply) -> MilterAnswer | SmtpReply:
         """421 is said at once and ends the session; other texts are the reply to its commands."""
         if reply.code == 421:
             return reply
         self._session.refuse(reply)
         return CONTINUE
 
-    def _judged(self, verdict: Verdict) -> SmtpReply | None:
+    def _judged(self, verdict: CheckVerdict) -> SmtpReply | None:
         """What a check said about this message: it is noted, a refusal returned."""
         self._message.discarded |= verdict.discard
         if verdict.quarantine is not None:
             self._message.quarantine = verdict.quarantine
         return verdict.reply
 
-    async def _helo(self, name: str) -> Answer:
+    async def _helo(self, name: str) -> MilterAnswer:
         if self._session.transaction is not None:
             self._new_message()
         if not self._filters_active:
@@ -201,7 +203,7 @@ class Transactions:
         self._active = answer.goes_on or not self._filters.sticky
         return answer
 
-    async def _mail(self, path: Path) -> Answer | SmtpReply:
+    async def _mail(self, path: EnvelopePath) -> MilterAnswer | SmtpReply:
         if self._message.started:
             self._new_message()
         self._message.started = True
@@ -221,7 +223,7 @@ class Transactions:
         if not self._filters_active:
             return CONTINUE
         answer = await self._filters.mail(_arguments(path), self._macros.now)
-        if answer.kind is Kind.DISCARD:
+        if answer.kind is AnswerKind.DISCARD:
             self._message.discarded = True
         return answer
 
@@ -232,7 +234,7 @@ class Transactions:
             return False
         return route.mailer == "local" and "@" not in route.user
 
-    async def _rcpt(self, path: Path) -> Answer | SmtpReply:
+    async def _rcpt(self, path: EnvelopePath) -> MilterAnswer | SmtpReply:
         transaction = self._session.transaction
         assert transaction is not None
         good, bad = len(transaction.recipients), self._message.named - len(transaction.recipients)
@@ -256,9 +258,9 @@ class Transactions:
         if refusal is not None:
             # sendmail would send the filter's refusal as a second reply; we send one reply.
             return refusal
-        if answer.kind is Kind.DISCARD:
+        if answer.kind is AnswerKind.DISCARD:
             self._message.discarded = True
-        taken = answer.kind in (Kind.CONTINUE, Kind.HOLD, Kind.DISCARD)
+        taken = answer.kind in (AnswerKind.CONTINUE, AnswerKind.HOLD, AnswerKind.DISCARD)
         if taken:
             self._message.taken += 1
         else:
@@ -266,7 +268,7 @@ class Transactions:
         self._macros.rcpt_done(path, shown, taken=taken)
         return answer
 
-    async def _check_recipient(self, path: Path, route: Route) -> SmtpReply | None:
+    async def _check_recipient(self, path: EnvelopePath, route: Route) -> SmtpReply | None:
         """What the MTA's own checks have against a recipient."""
         if not self._checks.decide_relaying:
             if route.host and not self._may_relay():
@@ -276,7 +278,7 @@ class Transactions:
             return bad
         return self._judged(await self._checks.rcpt(path, route))
 
-    async def _add(self, path: Path, route: Route) -> tuple[Route, SmtpReply | None]:
+    async def _add(self, path: EnvelopePath, route: Route) -> tuple[Route, SmtpReply | None]:
         """Take a recipient. The route that filters are shown, and the refusal of an unknown one."""
         if not self._message.discarded:
             try:
@@ -289,7 +291,7 @@ class Transactions:
         """Without rules only clients who have logged in may send mail anywhere."""
         return bool(self._session.user)
 
-    async def _data(self) -> Answer | SmtpReply:
+    async def _data(self) -> MilterAnswer | SmtpReply:
         transaction = self._session.transaction
         assert transaction is not None
         reply = self._judged(await self._checks.data(len(transaction.recipients)))
@@ -298,13 +300,13 @@ class Transactions:
         if not self._filters_active:
             return CONTINUE
         answer = await self._filters.data(self._macros.now)
-        if answer.kind is Kind.DISCARD:
+        if answer.kind is AnswerKind.DISCARD:
             self._message.discarded = True
         return answer
 
     # The message
 
-    async def _content(self, data: bytes) -> tuple[Answer | SmtpReply, str]:
+    async def _content(self, data: bytes) -> tuple[MilterAnswer | SmtpReply, str]:
         transaction = self._session.transaction
         assert transaction is not None
         started, id = time.monotonic(), self._message.id
@@ -317,15 +319,18 @@ class Transactions:
         self._macros.message(len(data), transaction.sender, arrival.only_recipient)
         refusal = self._judged(await self._checks.content(data))
         draft.quarantine = self._message.quarantine
-        answer: Answer | SmtpReply = refusal or CONTINUE
+        answer: MilterAnswer | SmtpReply = refusal or CONTINUE
         if self._filters_active and refusal is None:
             answer = self._log_refusal(
                 RefusedCommand("END-OF-MESSAGE"),
                 await self._filters.message(draft, self._macros.content),
             )
-        if refusal is None and (self._message.discarded or _is(answer, Kind.DISCARD)):
+        if refusal is None and (self._message.discarded or _is(answer, AnswerKind.DISCARD)):
             outcome, answer = "discarded", CONTINUE
-        elif isinstance(answer, Answer) and answer.kind in (Kind.CONTINUE, Kind.HOLD):
+        elif isinstance(answer, MilterAnswer) and answer.kind in (
+            AnswerKind.CONTINUE,
+            AnswerKind.HOLD,
+        ):
             answer = await self._accept(draft)
             outcome = "accepted" if answer is CONTINUE else "refused"
         else:
@@ -345,7 +350,7 @@ class Transactions:
         self._new_message()
         return answer, id
 
-    def _arrival(self, recipients: list[Path]) -> Trace:
+    def _arrival(self, recipients: list[EnvelopePath]) -> Trace:
         known = self._macros.session
         tls = ""
         if self._session.secure:
@@ -366,7 +371,7 @@ class Transactions:
             bool(self._session.user),
         )
 
-    async def _accept(self, draft: Draft) -> Answer | SmtpReply:
+    async def _accept(self, draft: Draft) -> MilterAnswer | SmtpReply:
         """Queue the message. The reply is a refusal if that fails, or for a mail loop."""
         settings = self._server.settings
         waits = not self._personality.delivers_at_once()
@@ -403,7 +408,7 @@ class Transactions:
         return "ESMTP" + "S" * self._session.secure + "A" * bool(self._session.user)
 
 
-def _refusal(path: Path, error: DeliveryError) -> tuple[Route, SmtpReply]:
+def _refusal(path: EnvelopePath, error: DeliveryError) -> tuple[Route, SmtpReply]:
     """The route of a refused recipient, as filters see it, and the reply."""
     code = 451 if error.temporary else 550
     shown = f"{code} {error.code} {error}"
@@ -415,9 +420,9 @@ def _refusal(path: Path, error: DeliveryError) -> tuple[Route, SmtpReply]:
     return Route("error", error.code, shown), SmtpReply.of(text)
 
 
-def _arguments(path: Path) -> tuple[bytes, ...]:
+def _arguments(path: EnvelopePath) -> tuple[bytes, ...]:
     return tuple(to_octets(one) for one in (path.text, *path.parameters))
 
 
-def _is(answer: Answer | SmtpReply, kind: Kind) -> bool:
-    return isinstance(answer, Answer) and answer.kind is kind
+def _is(answer: MilterAnswer | SmtpReply, kind: AnswerKind) -> bool:
+    return isinstance(answer, MilterAnswer) and answer.kind is kind

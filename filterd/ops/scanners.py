@@ -16,10 +16,10 @@ from filterd.filters.scanners.settings import ScannersSettings
 from filterd.scanners.answer import GivenUp, Scanner, ScannerError, Signatures, Unavailable
 from filterd.scanners.clamd.conf import installed
 from filterd.scanners.clamd.scanner import ClamdScanner
-from filterd.scanners.clamd.server import ClamdError, ClamdServer, RefusedError
+from filterd.scanners.clamd.server import ClamdError, ClamdServer, CommandRefusedError
 from filterd.scanners.clamd.stats import ClamdStats
 from filterd.scanners.databases import SignatureFileError, updater_state
-from filterd.system.address import Address, AddressError
+from filterd.system.address import AddressError, ListenAddress
 
 PROBE_SECONDS = 2.0
 """For an answer of a scanner."""
@@ -103,7 +103,7 @@ def local_clamd() -> LocalClamd | None:
     if conf is None:
         return None
     try:
-        Address.parse(f"unix:{conf.socket}").reach(PROBE_SECONDS)
+        ListenAddress.parse(f"unix:{conf.socket}").reach(PROBE_SECONDS)
     except (OSError, AddressError):
         answers = False
     else:
@@ -198,7 +198,7 @@ def _one_clamd(place: ClamdPlace) -> ClamdStatus:
     engine, number, days = "", None, None
     try:
         found = server.version(PROBE_SECONDS)
-    except RefusedError:
+    except CommandRefusedError:
         # It works; that it does not say more is its administrator's choice.
         refuses.append("VERSION")
         try:
@@ -222,7 +222,7 @@ def _one_clamd(place: ClamdPlace) -> ClamdStatus:
     stats = None
     try:
         stats = server.stats(PROBE_SECONDS)
-    except RefusedError:
+    except CommandRefusedError:
         refuses.append("STATS")
     except ClamdError:
         pass  # not of a known form

@@ -8,13 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from filterd.database.search import Coarse, Recipients
+from filterd.database.search import Coarse, RecipientsColumn
 from filterd.quarantine.index import Index, Row, row_of
 from filterd.quarantine.query import SEARCHED
 from filterd.quarantine.schema import messages
 from filterd.quarantine.words import WAITING, WAITING_STATES
 
-_RECIPIENTS = Recipients(messages.c.recipients, messages.c.words)
+_RECIPIENTS = RecipientsColumn(messages.c.recipients, messages.c.words)
 
 
 @dataclass(frozen=True, slots=True)

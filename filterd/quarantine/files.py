@@ -55,7 +55,7 @@ def checked_id(id: str) -> str:
     return id
 
 
-class Files:
+class MessageFiles:
     """The message files below one folder."""
 
     def __init__(self, folder: Path) -> None:

@@ -13,7 +13,7 @@ from filterd.database import paging
 from filterd.database.search import (
     Contains,
     Matches,
-    Recipients,
+    RecipientsColumn,
     Unindexed,
     between,
     has_symbol,
@@ -40,7 +40,7 @@ SEARCHED = (
 """The columns that a free search looks at."""
 
 
-_RECIPIENTS = Recipients(messages.c.recipients, messages.c.words)
+_RECIPIENTS = RecipientsColumn(messages.c.recipients, messages.c.words)
 
 _ORDERS: dict[str, sa.ColumnElement[Any]] = {
     "received": messages.c.received,

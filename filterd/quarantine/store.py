@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from filterd.quarantine import deletion
 from filterd.quarantine.entry import Entry, NewEntry, describe
-from filterd.quarantine.files import ASIDE, Files, GoneError, StoreError
+from filterd.quarantine.files import ASIDE, GoneError, MessageFiles, StoreError
 from filterd.quarantine.fsck import FsckReport, fsck
 from filterd.quarantine.journal import DeliveryState, Event, Journal, What, delivery_state_of
 from filterd.quarantine.settings import QuarantineSettings
@@ -46,7 +46,7 @@ class Store:
         self.settings = settings
         self.clock = clock
         self.journal = Journal(settings.folder)
-        self.files = Files(settings.folder)
+        self.files = MessageFiles(settings.folder)
 
     @cached_property
     def index(self) -> Index:

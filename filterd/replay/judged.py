@@ -130,7 +130,7 @@ def _summed(symbols: Iterable[tuple[str, float]]) -> dict[str, float]:
 
 
 @dataclass(slots=True)
-class Summary:
+class JudgedSummary:
     """All pairs, counted. moves: messages by (action before, action after), where these differ."""
 
     messages: int = 0

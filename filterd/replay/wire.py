@@ -17,17 +17,17 @@ from collections.abc import Mapping
 from filterd.history import History, HistoryError, HistoryQuery, Record
 from filterd.message import Client, Envelope
 from filterd.message.envelope import ip
-from filterd.mta.mail.draft import Draft, Path, RecipientList
+from filterd.mta.mail.draft import Draft, EnvelopePath, RecipientList
 from filterd.mta.mail.header import HeaderSection, split_message
 from filterd.mta.mail.peer import Peer
-from filterd.mta.milters.answers import Answer, Kind
+from filterd.mta.milters.answers import AnswerKind, MilterAnswer
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.postfix.header import PostfixHeader
 from filterd.mta.sendmail.filters import SendmailFilters
 from filterd.mta.sendmail.macros import MACRO_LISTS
 from filterd.replay.cases import Case
 from filterd.replay.judged import TAKEN, Judged
-from filterd.system.address import Address, AddressError
+from filterd.system.address import AddressError, ListenAddress
 
 TIMEOUTS = "C:10s;S:60s;R:60s;E:15m"
 """Longer than an MTA's own: this is about the answer, not about the time that it takes."""
@@ -56,7 +56,7 @@ class DaemonClient:
 
     def __init__(self, socket: str, history: History | None) -> None:
         try:
-            self._address = Address.parse(socket).text
+            self._address = ListenAddress.parse(socket).text
         except AddressError as error:
             raise WireError(str(error)) from None
         self._settings = InputMailFilter("replay", self._address, "4", TIMEOUTS)
@@ -103,7 +103,7 @@ class DaemonClient:
             raise WireError(f"{self._address}: no filter answers there")
         return filters
 
-    async def _session(self, client: Client) -> SendmailFilters | Answer:
+    async def _session(self, client: Client) -> SendmailFilters | MilterAnswer:
         """A session in which this client is connected, or why it is not: mail of one client shares
         it."""
         if self._filters is not None and self._client not in (None, client):
@@ -127,14 +127,15 @@ class DaemonClient:
         queue_id = self._queue_id(self._count)
         self._count += 1
         filters = await self._session(case.envelope.client)
-        if isinstance(filters, Answer):
+        if isinstance(filters, MilterAnswer):
             return _refused(filters)
         envelope = case.envelope
         values = {**_values(envelope), "i": queue_id}
         filters.queue_id = queue_id
-        sender = Path(envelope.sender, f"<{envelope.sender}>", envelope.sender_parameters)
+        sender = EnvelopePath(envelope.sender, f"<{envelope.sender}>", envelope.sender_parameters)
         recipients = [
-            Path(one.address, f"<{one.address}>", one.parameters) for one in envelope.recipients
+            EnvelopePath(one.address, f"<{one.address}>", one.parameters)
+            for one in envelope.recipients
         ]
         fields, body = split_message(case.data.replace(b"\r\n", b"\n"))
         answer = await filters.mail(_arguments(sender), values)
@@ -145,14 +146,14 @@ class DaemonClient:
                 answer = await filters.rcpt(_arguments(recipient), values, refused=False)
                 if answer.goes_on:
                     accepted.append(recipient)
-                elif answer.kind is Kind.CLOSE:
+                elif answer.kind is AnswerKind.CLOSE:
                     break
         draft = Draft(queue_id, sender, RecipientList(accepted), PostfixHeader(fields), body)
-        if accepted and answer.kind is not Kind.CLOSE:
+        if accepted and answer.kind is not AnswerKind.CLOSE:
             answer = await filters.data(values)
             if answer.goes_on:
                 answer = await filters.message(draft, values)
-        if answer.kind is Kind.CLOSE:
+        if answer.kind is AnswerKind.CLOSE:
             # Whether it is still there, the next message's new session tells.
             self._filters = None
             return Judged("tempfail", note="the daemon hung up")
@@ -214,11 +215,11 @@ def _octets(text: str) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _arguments(path: Path) -> tuple[bytes, ...]:
+def _arguments(path: EnvelopePath) -> tuple[bytes, ...]:
     return tuple(_octets(one) for one in (path.text, *path.parameters))
 
 
-def _judged(answer: Answer, draft: Draft) -> Judged:
+def _judged(answer: MilterAnswer, draft: Draft) -> Judged:
     """What the wire tells."""
     if not answer.goes_on:
         return _refused(answer)
@@ -227,17 +228,17 @@ def _judged(answer: Answer, draft: Draft) -> Judged:
     return Judged(action, flagged, _score(draft.header))
 
 
-def _refused(answer: Answer) -> Judged:
+def _refused(answer: MilterAnswer) -> Judged:
     """What the wire tells of mail that is not delivered."""
     match answer.kind:
-        case Kind.REPLY:
+        case AnswerKind.REPLY:
             reply = answer.text.decode("ascii", "replace")
             return Judged("tempfail" if reply.startswith("4") else "reject", reply=reply[:9])
-        case Kind.TEMPFAIL:
+        case AnswerKind.TEMPFAIL:
             return Judged("tempfail", reply="451 4.7.1")
-        case Kind.REJECT:
+        case AnswerKind.REJECT:
             return Judged("reject", reply="550 5.7.1")
-        case Kind.CLOSE:
+        case AnswerKind.CLOSE:
             return Judged("tempfail", note="the daemon hung up")
     return Judged(TAKEN)
 

@@ -59,7 +59,7 @@ class Pending:
         return self._done is not None or (self._future is not None and self._future.done())
 
 
-class _Question(NamedTuple):
+class _OpenQuestion(NamedTuple):
     """One that is put to the loop, and where its answer goes."""
 
     key: Key
@@ -78,7 +78,7 @@ class Resolver:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._engine: Engine | None = None
-        self._queue: list[_Question] = []
+        self._queue: list[_OpenQuestion] = []
         self._unusable = "" if settings.enabled else "[resolver] is not enabled"
         self._servers: Sequence[NameServer] = ()
 
@@ -115,13 +115,13 @@ class Resolver:
     def ask_all(self, questions: Iterable[tuple[str, RecordType]]) -> list[Pending]:
         """Begin to ask several at once, which costs less than one by one."""
         made = [self._known(name, kind) for name, kind in questions]
-        self._begin([one for one in made if isinstance(one, _Question)])
+        self._begin([one for one in made if isinstance(one, _OpenQuestion)])
         return [
-            Pending(None, one.waiting) if isinstance(one, _Question) else Pending(one, None)
+            Pending(None, one.waiting) if isinstance(one, _OpenQuestion) else Pending(one, None)
             for one in made
         ]
 
-    def _known(self, name: str, kind: RecordType) -> DnsAnswer | _Question:
+    def _known(self, name: str, kind: RecordType) -> DnsAnswer | _OpenQuestion:
         """The answer, if that needs no question."""
         key: Key = (name, kind)
         if not is_plain(name):
@@ -137,7 +137,7 @@ class Resolver:
             return found
         if not self.servers:
             return DnsAnswer(DnsStatus.UNREACHABLE, detail=self._unusable)
-        return _Question(key, concurrent.futures.Future())
+        return _OpenQuestion(key, concurrent.futures.Future())
 
     def close(self) -> None:
         """End the thread and all that is under way; a later question starts it again."""
@@ -154,7 +154,7 @@ class Resolver:
         thread.join(_CLOSE_LIMIT)
         loop.close()
 
-    def _begin(self, questions: Sequence[_Question]) -> None:
+    def _begin(self, questions: Sequence[_OpenQuestion]) -> None:
         """Put questions into the queue, and wake the loop unless it is awake for others."""
         if not questions:
             return

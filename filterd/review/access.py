@@ -46,7 +46,7 @@ ID_SHOWN = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class MessageView:
     """One message as one reviewer sees it. delivery_state: of the whole message; deliveries and
     events: those that it may see."""
 
@@ -262,14 +262,14 @@ class Access:
         """Those of these messages that the reviewer has seen. Raises StoreError."""
         return self._store.index.seen(ids, self.reviewer.name)
 
-    def look(self, id: str) -> Look:
+    def look(self, id: str) -> MessageView:
         """A message, the state of its copies and what was done with it, by one reading of the
         journal; nothing of other people's recipients. Raises as `entry` does."""
         entry = self.entry(id)
         events = tuple(self._store.journal.events(id))
         delivery_state = delivery_state_of(entry.held_for, events, entry.received.timestamp())
         copies = tuple(d for d in delivery_state.deliveries if self.reviewer.within([d.recipient]))
-        return Look(entry, delivery_state, copies, tuple(filter(self._shows, events)))
+        return MessageView(entry, delivery_state, copies, tuple(filter(self._shows, events)))
 
     def events(self, id: str) -> tuple[Event, ...]:
         """What was done with a message that the reviewer may see, whether it is kept or not.

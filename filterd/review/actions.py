@@ -196,7 +196,7 @@ class ReviewActions:
                 changed = senders.change(self.senders.file, one, remove=request.off)
             except senders.NoEffectError as error:
                 return ActionResult(id, False, f"not listed: {error}", {"entries": entries})
-            except senders.ListError as error:
+            except senders.ListEntryError as error:
                 raise ActionError(str(error)) from error
             except OSError as error:
                 raise ActionError(f"{self.senders.file}: {error.strerror}") from error

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from filterd.filters.locallists.settings import Fact, LocalList
-from filterd.filters.locallists.text import ListText, Summary
+from filterd.filters.locallists.text import ListSummary, ListText
 from filterd.review.former import Former
 
 
@@ -57,7 +57,7 @@ class ListState:
 
     list: SiteList
     text: ListText | None
-    summary: Summary
+    summary: ListSummary
     former: Former | None = None
     edited: bool = False
     error: str = ""

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from filterd.config.load import Settings
 from filterd.filters.locallists.settings import LocalListsSettings
-from filterd.filters.locallists.text import Line, ListText, Summary
-from filterd.filters.senders.list import SIZE_LIMIT, ListError
+from filterd.filters.locallists.text import ListSummary, ListText, TextLine
+from filterd.filters.senders.list import SIZE_LIMIT, ListEntryError
 from filterd.quarantine import Store, StoreError
 from filterd.quarantine.journal import What
 from filterd.review.former import Former
@@ -58,7 +58,7 @@ class SiteLists:
         self._settings = settings
         self._store = store
         self._clock = clock
-        self._summaries: dict[Path, tuple[str, Summary]] = {}
+        self._summaries: dict[Path, tuple[str, ListSummary]] = {}
 
     @property
     def is_used(self) -> bool:
@@ -148,14 +148,14 @@ class SiteLists:
     def _state(self, one: SiteList) -> ListState:
         try:
             text = self._text(one)
-        except (ListFileError, ListError) as error:
-            return ListState(one, None, Summary(), error=str(error))
+        except (ListFileError, ListEntryError) as error:
+            return ListState(one, None, ListSummary(), error=str(error))
         former = self._former(one)
         edited = former is not None and former.after != text.version
         return ListState(one, text, self._summary(one, text), None if edited else former, edited)
 
-    def _summary(self, one: SiteList, text: ListText) -> Summary:
-        version, summary = self._summaries.get(one.path, ("", Summary()))
+    def _summary(self, one: SiteList, text: ListText) -> ListSummary:
+        version, summary = self._summaries.get(one.path, ("", ListSummary()))
         if version != text.version:
             summary = text.summary()
             self._summaries[one.path] = text.version, summary
@@ -193,7 +193,7 @@ class SiteLists:
                 if version and version != text.version:
                     raise ChangedMeanwhileError(CHANGED)
                 yield one, text
-        except ListError as error:
+        except ListEntryError as error:
             raise ListChangeError(str(error)) from None
         except StoreError:
             raise
@@ -208,7 +208,7 @@ class SiteLists:
         who: str,
         what: What,
         words: str,
-        line: Line | None,
+        line: TextLine | None,
         note: str,
         *,
         checked: bool = True,
@@ -252,7 +252,7 @@ def _undone(change: str) -> str:
     return UNDONE + change.removeprefix(AGAIN)
 
 
-def _line(text: ListText, number: int) -> Line:
+def _line(text: ListText, number: int) -> TextLine:
     try:
         return text.line(number)
     except IndexError:
@@ -264,7 +264,7 @@ def _kept(typed: str, old: str) -> str:
     return old if typed == printable(old) else typed
 
 
-def _shown(line: Line) -> str:
+def _shown(line: TextLine) -> str:
     """A line as it is told: somebody may have written anything by hand."""
     return printable(line.text.strip(), SHOWN_LIMIT)
 

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from filterd.config.load import Settings
-from filterd.message.address import PatternError, pattern_keys, readable, readable_domain
+from filterd.message.address import AddressPatternError, pattern_keys, readable, readable_domain
 from filterd.review.reviewer import Reviewer, Role
 from filterd.system.bounded import json_value, open_regular
 from filterd.system.durable import locked, write_atomically
@@ -118,7 +118,7 @@ def _address(text: str) -> str:
 def _key(text: str, kind: str, example: str) -> str:
     try:
         return pattern_keys(text)[0]
-    except PatternError as error:
+    except AddressPatternError as error:
         raise PrincipalError(f"{error.what}; expected {kind} such as {example}") from None
 
 

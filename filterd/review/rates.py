@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from filterd.config.assembly import site_state
 from filterd.config.load import Settings
-from filterd.filters.rates.counting import HeldParty, Rates
+from filterd.filters.rates.counting import HeldParty, RateCounts
 from filterd.filters.rates.settings import RatesSettings, SenderParty
 from filterd.quarantine import Store
 
@@ -34,8 +34,8 @@ class HeldParties:
         return bool(self._settings.in_chain(RatesSettings))
 
     @cached_property
-    def _rates(self) -> Rates:
-        return Rates(site_state(self._settings))
+    def _rates(self) -> RateCounts:
+        return RateCounts(site_state(self._settings))
 
     def held(self, access: Access, limit: int) -> list[HeldParty]:
         """Whose mail is held, newest first."""

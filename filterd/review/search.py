@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from filterd.database.search import Coarse
 from filterd.database.symbols import symbol_spellings
 from filterd.quarantine.candidates import Candidate, candidates, with_ids
-from filterd.review.search_words import Search, SearchError, document
+from filterd.review.search_words import SearchConditions, SearchError, document
 from filterd.review.seen import as_seen, has_symbol
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ Key = tuple[float, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class SearchResult:
     """One message. received: seconds since 1970. is_kept: the quarantine has it. what: of a kept
     message its state, of another one the action. recipients: those that the reader may know;
     hidden: the number of the others. subject: decoded; empty of a refusal before the message came,
@@ -69,12 +69,12 @@ class Result:
 class ResultPage:
     """Results, newest first; next: what `after` must be for those behind, empty at the end."""
 
-    results: tuple[Result, ...] = ()
+    results: tuple[SearchResult, ...] = ()
     next: str = ""
 
 
 def search(
-    access: Access, history: History, wanted: Search, *, limit: int = 50, after: str = ""
+    access: Access, history: History, wanted: SearchConditions, *, limit: int = 50, after: str = ""
 ) -> ResultPage:
     """One page of the messages that fit and that the reviewer may see. There may be fewer on it
     than `limit`, or none, and still a next one (`SCAN_LIMIT`).
@@ -83,7 +83,7 @@ def search(
     """
     if not 1 <= limit <= PAGE_LIMIT:
         raise SearchError(f"limit is {limit}; expected 1 to {PAGE_LIMIT}")
-    if wanted == Search():
+    if wanted == SearchConditions():
         return ResultPage()
     coarse = Coarse(
         tuple(piece for term in wanted.terms for piece in term.pieces()),
@@ -104,9 +104,9 @@ def search(
         return _page([kept, recorded], limit)
 
 
-def _page(sources: list[Iterator[tuple[Key, Result | None]]], limit: int) -> ResultPage:
+def _page(sources: list[Iterator[tuple[Key, SearchResult | None]]], limit: int) -> ResultPage:
     """The first so many results of both."""
-    found: list[Result] = []
+    found: list[SearchResult] = []
     last: Key | None = None
     merged = heapq.merge(*sources, key=lambda one: one[0], reverse=True)
     for key, result in islice(merged, SCAN_LIMIT):
@@ -119,7 +119,7 @@ def _page(sources: list[Iterator[tuple[Key, Result | None]]], limit: int) -> Res
     return ResultPage(tuple(found), f"{last[0]!r},{last[1]}" if goes_on and last else "")
 
 
-def _end(result: Result) -> str:
+def _end(result: SearchResult) -> str:
     return f"{result.received!r},{result.id}"
 
 
@@ -135,7 +135,9 @@ def _place(after: str) -> Key | None:
         raise SearchError("after is not the `next` of a page") from None
 
 
-def _kept(access: Access, wanted: Search, coarse: Coarse) -> Iterator[tuple[Key, Result | None]]:
+def _kept(
+    access: Access, wanted: SearchConditions, coarse: Coarse
+) -> Iterator[tuple[Key, SearchResult | None]]:
     """Kept messages, newest first; None for one that does not fit."""
     while True:
         rows = candidates(
@@ -152,10 +154,10 @@ def _kept(access: Access, wanted: Search, coarse: Coarse) -> Iterator[tuple[Key,
 def _recorded(
     access: Access,
     history: History,
-    wanted: Search,
+    wanted: SearchConditions,
     coarse: Coarse,
     first: Future[list[Record]],
-) -> Iterator[tuple[Key, Result | None]]:
+) -> Iterator[tuple[Key, SearchResult | None]]:
     """Messages of the history, newest first; None for one that does not fit, or that is found among
     kept ones. first: the first of them."""
     rows = first.result()
@@ -177,7 +179,7 @@ def _recorded(
         rows = history.candidates(coarse, wanted.action)
 
 
-def _is_among_kept(access: Access, wanted: Search, one: Candidate) -> bool:
+def _is_among_kept(access: Access, wanted: SearchConditions, one: Candidate) -> bool:
     row = one.row
     return (
         (not wanted.action or row.action == wanted.action)
@@ -187,7 +189,7 @@ def _is_among_kept(access: Access, wanted: Search, one: Candidate) -> bool:
     )
 
 
-def _of_kept(access: Access, wanted: Search, one: Candidate) -> Result | None:
+def _of_kept(access: Access, wanted: SearchConditions, one: Candidate) -> SearchResult | None:
     """The result for a kept message; None if it does not fit as the reviewer may see it."""
     row, own = one.row, access.reviewer.within(one.row.recipients)
     known = document(
@@ -206,7 +208,7 @@ def _of_kept(access: Access, wanted: Search, one: Candidate) -> Result | None:
     row = access.seen(row)
     if any(set(row.symbols).isdisjoint(symbol_spellings(one)) for one in wanted.symbols):
         return None
-    return Result(
+    return SearchResult(
         row.id,
         row.received,
         True,
@@ -222,7 +224,7 @@ def _of_kept(access: Access, wanted: Search, one: Candidate) -> Result | None:
     )
 
 
-def _fits_record(access: Access, wanted: Search, record: Record) -> bool:
+def _fits_record(access: Access, wanted: SearchConditions, record: Record) -> bool:
     seen = as_seen(record, access.reviewer)
     known = document(
         {
@@ -240,9 +242,9 @@ def _fits_record(access: Access, wanted: Search, record: Record) -> bool:
     )
 
 
-def _of_record(access: Access, record: Record, *, is_kept: bool) -> Result:
+def _of_record(access: Access, record: Record, *, is_kept: bool) -> SearchResult:
     own = access.reviewer.within(record.recipients)
-    return Result(
+    return SearchResult(
         record.id,
         record.received,
         is_kept,

@@ -74,7 +74,7 @@ class Term:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class SearchConditions:
     """Conditions that must all hold; empty and None are left out. symbols: whole names. since,
     until: seconds since 1970, `until` not included."""
 
@@ -99,7 +99,7 @@ def document(texts: Mapping[str, Iterable[str]]) -> dict[str, str]:
     return {name: "\n".join(map(folded, texts.get(name, ()))) for name in TEXTS}
 
 
-def read(text: str) -> Search:
+def read(text: str) -> SearchConditions:
     """The search that somebody typed. Raises SearchError."""
     if len(text) > TEXT_LIMIT:
         raise SearchError(f"expected a search of at most {TEXT_LIMIT} characters")
@@ -126,7 +126,7 @@ def read(text: str) -> Search:
             known(name, single.get(name, ""), words)
     except ValueError as error:
         raise SearchError(str(error)) from None
-    return Search(tuple(terms), tuple(symbols), **single, **moments)  # type: ignore[arg-type]
+    return SearchConditions(tuple(terms), tuple(symbols), **single, **moments)  # type: ignore[arg-type]
 
 
 def _terms(text: str) -> Iterable[tuple[str, str, int]]:

@@ -17,7 +17,7 @@ from filterd.config.proof import proof_missing
 from filterd.filters.senders.list import (
     EVERYBODY,
     Kind,
-    ListError,
+    ListEntryError,
     NotedEntry,
     SenderEntry,
     change,
@@ -79,7 +79,7 @@ class SiteSenders:
         wanted = text.casefold()
         try:
             found = noted(self._own.file)
-        except ListError as error:
+        except ListEntryError as error:
             raise SendersError(without_folders(str(error))) from None
         except OSError as error:
             raise StoreError.about(self._own.file, error) from error
@@ -166,7 +166,7 @@ class SiteSenders:
         told = f"{access.who}, {when(self._clock())}" + (f": {note}" if note else "")
         try:
             changed = change(self._own.file, entry, remove=remove, note="" if remove else told)
-        except ListError as error:
+        except ListEntryError as error:
             raise SendersError(without_folders(str(error))) from None
         except OSError as error:
             raise StoreError.about(self._own.file, error) from error

@@ -39,7 +39,7 @@ Within = Callable[[Sequence[str]], Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class TimelineStep:
     """One thing that happened.
 
     time: seconds since 1970. source: `filterd`, `journal` (what people and filterd did with a kept
@@ -69,7 +69,7 @@ class Step:
 class Timeline:
     """steps: oldest first. trouble: why the log cannot be read, in words."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[TimelineStep, ...]
     trouble: tuple[str, ...] = ()
 
 
@@ -97,10 +97,10 @@ def timeline(
     return Timeline((*first, *told[-STEPS_LIMIT:]), answer.trouble)
 
 
-def _came(report: ScanReport, received: float, within: Within) -> Step:
+def _came(report: ScanReport, received: float, within: Within) -> TimelineStep:
     sender = report.sender or "<>"
     text = f"from {sender}, client {report.client}, {size(report.size)}"
-    return Step(
+    return TimelineStep(
         received,
         "filterd",
         "received",
@@ -110,16 +110,16 @@ def _came(report: ScanReport, received: float, within: Within) -> Step:
     )
 
 
-def _decided(report: ScanReport, received: float, outcomes: Sequence[Outcome]) -> Step:
+def _decided(report: ScanReport, received: float, outcomes: Sequence[Outcome]) -> TimelineStep:
     action = max((one.action for one in outcomes), default=report.action)
     what = _DECIDED[action]
     if action is Action.ACCEPT:
         what = "stripped" if report.removed else "labelled" if report.labelled else what
     text = sentence(report, outcomes)
-    return Step(received, "filterd", what, text, id=report.released)
+    return TimelineStep(received, "filterd", what, text, id=report.released)
 
 
-def _event(event: Event, within: Within) -> Step:
+def _event(event: Event, within: Within) -> TimelineStep:
     id, text = "", event.note
     if event.what == "held_again":
         # The note begins with the new id.
@@ -127,7 +127,7 @@ def _event(event: Event, within: Within) -> Step:
         text = rest.strip("()")
     if event.again_at:
         text += f"{'; ' if text else ''}next try {when(event.again_at)}"
-    return Step(
+    return TimelineStep(
         event.time,
         "journal",
         event.what.replace("_", " "),
@@ -140,9 +140,9 @@ def _event(event: Event, within: Within) -> Step:
     )
 
 
-def _together(steps: Sequence[Step]) -> Iterable[Step]:
+def _together(steps: Sequence[TimelineStep]) -> Iterable[TimelineStep]:
     """Who looks several times in a row has one step, at the last time."""
-    last: Step | None = None
+    last: TimelineStep | None = None
     for step in steps:
         is_again = last is not None and replace(step, time=0.0) == replace(last, time=0.0, times=1)
         if last is not None and is_again and step.what == "viewed":
@@ -166,18 +166,18 @@ def _in_log(
     return log.about(ids)
 
 
-def _line(line: LogLine, within: Within) -> Step | None:
+def _line(line: LogLine, within: Within) -> TimelineStep | None:
     """A line of the log; None for one about recipients whom the reader may not know."""
     if isinstance(line, NewQueueId):
         what = "report to the sender" if line.is_report else "copy"
         text = f"under the queue id {line.new_id}"
-        return Step(line.time, "log", what, text, line.program, (), line.queue_id)
+        return TimelineStep(line.time, "log", what, text, line.program, (), line.queue_id)
     recipients = tuple(within(line.recipients))
     if line.original and (own := tuple(within([line.original]))):
         recipients = tuple(dict.fromkeys((*own, *recipients)))
     if not recipients:
         return None
-    return Step(
+    return TimelineStep(
         line.time,
         "log",
         line.status,
@@ -199,12 +199,12 @@ def _attempt(line: DeliveryAttempt) -> str:
     return ", ".join(filter(None, told))
 
 
-def _moment(step: Step) -> float:
+def _moment(step: TimelineStep) -> float:
     """The time; of a line of a log with whole seconds the end of its second."""
     return step.time + (step.source == "log" and step.time == int(step.time))
 
 
-def in_words(step: Step) -> str:
+def in_words(step: TimelineStep) -> str:
     """A step as one line of text, without its time."""
     named = ", ".join(step.recipients[:NAMED])
     more = len(step.recipients) - NAMED

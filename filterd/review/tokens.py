@@ -21,7 +21,7 @@ TOKEN_LIMIT = 200
 """Characters of a token that are looked at."""
 
 
-class Tokens:
+class TokenFile:
     """The tokens of one file; what other processes change counts with the next request."""
 
     def __init__(self, path: Path) -> None:

@@ -68,7 +68,7 @@ class MessageWarning:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class ShownLink:
     """A link as a mail program shows it. target: the URL. text: what one reads in its place."""
 
     target: str
@@ -76,7 +76,7 @@ class Link:
 
 
 def warnings_of(
-    message: Message, links: Iterable[Link] = (), recipients: Sequence[str] = ()
+    message: Message, links: Iterable[ShownLink] = (), recipients: Sequence[str] = ()
 ) -> tuple[MessageWarning, ...]:
     """The warnings, each once, at most `WARNINGS_LIMIT`. Never raises.
 
@@ -89,7 +89,7 @@ def warnings_of(
 
 
 def _all(
-    message: Message, links: Sequence[Link], recipients: Sequence[str]
+    message: Message, links: Sequence[ShownLink], recipients: Sequence[str]
 ) -> Iterator[MessageWarning]:
     authors = _mailboxes(message, "From")
     yield from _of_name(message, authors)
@@ -139,7 +139,7 @@ def _of_reply(authors: Sequence[Mailbox], replies: Sequence[Mailbox]) -> Iterato
 def _of_look_alikes(
     message: Message,
     authors: Sequence[Mailbox],
-    links: Sequence[Link],
+    links: Sequence[ShownLink],
     recipients: Sequence[str],
 ) -> Iterator[MessageWarning]:
     own = {_owner(Mailbox.parse(one).domain) for one in recipients[:MAILBOXES_LIMIT]} - {""}
@@ -172,7 +172,7 @@ def _like_own(domain: str, owner: str, alike: Mapping[str, str]) -> str:
     return ""
 
 
-def _of_links(links: Sequence[Link]) -> Iterator[MessageWarning]:
+def _of_links(links: Sequence[ShownLink]) -> Iterator[MessageWarning]:
     for link in links:
         shown = _SHOWN_HOST.match(link.text.strip()[:FIELD_LIMIT])
         if shown is None or not _is_host(shown[1], link.text):

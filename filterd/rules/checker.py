@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filterd.rules.conf.rule import EvalTest, MetaTest, Problem, Rule, RuleSet
+from filterd.rules.conf.rule import EvalTest, MetaTest, Rule, RuleProblem, RuleSet
 from filterd.rules.evals.registry import Function
 from filterd.rules.metas import Metas
 from filterd.rules.pattern_cache import PatternCache
@@ -78,7 +78,7 @@ class CompiledRules:
         self._evals = evals
         self._score_set = score_set
         self._failed: set[str] = set()
-        problems: list[Problem] = []
+        problems: list[RuleProblem] = []
         used = [rule for rule in rule_set.rules.values() if rule.scores[score_set]]
         patterns.know(pattern for rule in used for pattern in patterns_of(rule))
         self._matching: dict[str, Matching] = {}
@@ -94,7 +94,7 @@ class CompiledRules:
                 try:
                     self._matching[rule.name] = matching_of(rule)
                 except NotUsable as error:
-                    problems.append(Problem(rule.origin, f"{rule.name}: {error}"))
+                    problems.append(RuleProblem(rule.origin, f"{rule.name}: {error}"))
         self._metas = Metas.of(metas, problems, use_network=bool(score_set & 1))
         self._together = Together(self._matching.values(), patterns)
         patterns.save()

@@ -83,7 +83,7 @@ def signature(files: Iterable[Path]) -> tuple[tuple[str, int, int, int], ...]:
     return tuple(found)
 
 
-class Files:
+class RuleFiles:
     """The content of rule files, those that they include among them.
 
     paths: all that were read, for `signature`.
@@ -129,7 +129,7 @@ def load(
     The other arguments: as `conf.read.read` has them. Raises OSError and ValueError where a file
     cannot be read; what is wrong in it is in `RuleSet.problems`.
     """
-    found = Files()
+    found = RuleFiles()
     include: Loader = found.include
     rule_set = read(
         found.read(files),

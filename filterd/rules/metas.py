@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 
 from filterd.rules.conf.lines import LineError
 from filterd.rules.conf.meta import Meta, compile_meta
-from filterd.rules.conf.rule import MetaTest, Problem, Rule
+from filterd.rules.conf.rule import MetaTest, Rule, RuleProblem
 
 
 class Metas:
@@ -30,7 +30,7 @@ class Metas:
         self._zeros = {name: 0 for _, meta in order for name in meta.names}
 
     @classmethod
-    def of(cls, rules: Iterable[Rule], problems: list[Problem], *, use_network: bool) -> Metas:
+    def of(cls, rules: Iterable[Rule], problems: list[RuleProblem], *, use_network: bool) -> Metas:
         """Compile and sort. Adds to the problems what cannot be used."""
         compiled: dict[str, Meta] = {}
         for rule in rules:
@@ -38,7 +38,7 @@ class Metas:
             try:
                 compiled[rule.name] = compile_meta(rule.test.expression, use_network=use_network)
             except LineError as error:
-                problems.append(Problem(rule.origin, f"{rule.name}: {error}"))
+                problems.append(RuleProblem(rule.origin, f"{rule.name}: {error}"))
         return cls([(name, compiled[name]) for name in _sorted(compiled)])
 
     def run(self, hits: dict[str, int], not_run: Collection[str] = ()) -> None:

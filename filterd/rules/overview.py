@@ -10,12 +10,12 @@ from filterd.rules.conf.rule import (
     EvalTest,
     HeaderExists,
     HeaderTest,
-    Kind,
     MetaTest,
     MimeHeaderTest,
-    Pattern,
-    Problem,
     Rule,
+    RuleKind,
+    RulePattern,
+    RuleProblem,
     RuleSet,
     Test,
     TextTest,
@@ -31,15 +31,15 @@ def kind_of(test: Test) -> str:
     """The word that the rule's line begins with."""
     match test:
         case HeaderTest() | HeaderExists():
-            return Kind.HEADER
+            return RuleKind.HEADER
         case TextTest() | EvalTest():
             return "askdns" if _is_askdns(test) else test.kind
         case UriDetailTest():
-            return Kind.URI_DETAIL
+            return RuleKind.URI_DETAIL
         case MimeHeaderTest():
-            return Kind.MIMEHEADER
+            return RuleKind.MIMEHEADER
         case MetaTest():
-            return Kind.META
+            return RuleKind.META
 
 
 def as_line(test: Test) -> str:
@@ -88,16 +88,16 @@ def undefined(rule_set: RuleSet) -> Mapping[str, int]:
     return dict(sorted(found.items()))
 
 
-def doubtful(rule_set: RuleSet) -> Iterator[Problem]:
+def doubtful(rule_set: RuleSet) -> Iterator[RuleProblem]:
     """Rules that are used, and that their author may not have meant so."""
     for rule in rule_set.rules.values():
         for pattern in patterns_of(rule.test):
             why = always_matches(pattern.source)
             if why:
                 text = f"{rule.name}: its pattern matches every text: {why}"
-                yield Problem(rule.origin, text)
+                yield RuleProblem(rule.origin, text)
         if len(rule.name) > NAME_LENGTH and not rule.name.startswith(("__", "T_")):
-            yield Problem(rule.origin, f"{rule.name}: a name of over {NAME_LENGTH} characters")
+            yield RuleProblem(rule.origin, f"{rule.name}: a name of over {NAME_LENGTH} characters")
 
 
 def counted(rules: Mapping[str, Rule]) -> Mapping[str, int]:
@@ -114,7 +114,7 @@ def _field(test: HeaderTest | MimeHeaderTest | HeaderExists) -> str:
     return ":".join((test.field, *test.modifiers))
 
 
-def _pattern(pattern: Pattern) -> str:
+def _pattern(pattern: RulePattern) -> str:
     # Patterns in other delimiters may have a bare slash.
     bare = pattern.source.replace("\\/", "")
     return f"m{{{pattern.source}}}{pattern.flags}" if "/" in bare else str(pattern)

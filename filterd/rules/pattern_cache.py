@@ -13,10 +13,10 @@ import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from filterd.rules.conf.rule import Pattern
+from filterd.rules.conf.rule import RulePattern
 from filterd.rules.patterns.compiled import know
-from filterd.rules.patterns.database import Database, engine
-from filterd.rules.patterns.prepared import FORM, Prepared, Store
+from filterd.rules.patterns.database import PatternDatabase, engine
+from filterd.rules.patterns.prepared import FORM, PatternStore, PreparedPattern
 from filterd.system.bounded import read_regular
 from filterd.system.durable import make_folder, write_atomically
 
@@ -40,14 +40,14 @@ class PatternCache:
     def __init__(self, folder: Path | None) -> None:
         self._path = None if folder is None else folder / NAME
         self._made_by = f"{FORM} {engine()}"
-        self._store = Store()
+        self._store = PatternStore()
         self._databases: dict[str, _Kept] = {}
         self._used: dict[str, _Kept] = {}
         self._is_new = True
         if self._path is not None:
             self._load(self._path)
 
-    def know(self, patterns: Iterable[Pattern]) -> None:
+    def know(self, patterns: Iterable[RulePattern]) -> None:
         """Find out about all of these at once."""
         asked = dict.fromkeys(patterns)
         before = len(self._store.prepared) + len(self._store.mistakes)
@@ -57,23 +57,23 @@ class PatternCache:
             if pattern in self._store.prepared:
                 know(pattern, self._store.prepared[pattern].parts)
 
-    def database(self, patterns: Sequence[Pattern]) -> Database:
+    def database(self, patterns: Sequence[RulePattern]) -> PatternDatabase:
         """These patterns at once; all of them can be used."""
         self._store.add(patterns)
         prepared = [self._store.prepared[pattern] for pattern in patterns]
         if self._path is None:
-            return Database(prepared, uses_hyperscan=False)
+            return PatternDatabase(prepared, uses_hyperscan=False)
         key = _key(prepared)
         kept = self._databases.get(key)
         if kept is not None:
             try:
-                found = Database(prepared, kept)
+                found = PatternDatabase(prepared, kept)
             except ValueError as error:
                 log.info("%s: %s; it is made again", self._path, error)
             else:
                 self._used[key] = kept
                 return found
-        found = Database(prepared)
+        found = PatternDatabase(prepared)
         self._used[key] = found.kept
         self._is_new = True
         return found
@@ -105,7 +105,7 @@ class PatternCache:
             content = json.loads(data)
             if content["made_by"] != self._made_by:
                 return
-            store = Store.load(content["patterns"].encode("ascii"))
+            store = PatternStore.load(content["patterns"].encode("ascii"))
             databases = {
                 key: (tuple(numbers), [base64.b64decode(one) for one in blobs])
                 for key, (numbers, blobs) in content["databases"].items()
@@ -119,7 +119,7 @@ class PatternCache:
         self._is_new = False
 
 
-def _key(prepared: Sequence[Prepared]) -> str:
+def _key(prepared: Sequence[PreparedPattern]) -> str:
     """What tells the databases of a list of patterns from others."""
     found = hashlib.sha256()
     for one in prepared:

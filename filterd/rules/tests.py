@@ -9,17 +9,17 @@ from collections.abc import Iterator, Sequence
 from filterd.rules.conf.rule import (
     HeaderExists,
     HeaderTest,
-    Kind,
     MimeHeaderTest,
-    Pattern,
     Rule,
+    RuleKind,
+    RulePattern,
     TextTest,
     UriDetailTest,
 )
 from filterd.rules.evals import uri_detail
 from filterd.rules.patterns import Compiled, PatternError, compile_pattern
-from filterd.rules.patterns.texts import Texts
-from filterd.rules.view.parts import Part
+from filterd.rules.patterns.texts import PatternTexts
+from filterd.rules.view.parts import PartView
 from filterd.rules.view.view import View
 
 HITS = 1000
@@ -37,7 +37,7 @@ class NotUsable(ValueError):  # noqa: N818  (the end of one rule)
 class Matching(ABC):
     """A rule with one pattern, or without. pattern: None where another test decides."""
 
-    def __init__(self, rule: Rule, pattern: Pattern | None) -> None:
+    def __init__(self, rule: Rule, pattern: RulePattern | None) -> None:
         self.rule = rule
         self.pattern = pattern
         self._compiled: Compiled | None = None
@@ -70,7 +70,7 @@ class InText(Matching):
     def __init__(self, rule: Rule, test: TextTest) -> None:
         super().__init__(rule, test.pattern)
         self.kind = test.kind
-        self._skip = 1 if test.kind is Kind.BODY and "nosubject" in rule.flags else 0
+        self._skip = 1 if test.kind is RuleKind.BODY and "nosubject" in rule.flags else 0
 
     def count(self, view: View) -> int:
         texts = texts_of(view, self.kind)
@@ -189,7 +189,7 @@ class InMimeHeader(Matching):
         numbered = enumerate(self.all_values(view), 1)
         return (one for one in numbered if self._first <= one[0] <= self._last)
 
-    def _value(self, part: Part) -> bytes:
+    def _value(self, part: PartView) -> bytes:
         if self._field == "ALL":
             lines = [
                 name + b": " + value
@@ -237,7 +237,7 @@ def matching_of(rule: Rule) -> Matching:
     raise NotUsable(f"{type(rule.test).__name__} has no pattern")
 
 
-def patterns_of(rule: Rule) -> Sequence[Pattern]:
+def patterns_of(rule: Rule) -> Sequence[RulePattern]:
     """The patterns of a rule."""
     match rule.test:
         case TextTest() | HeaderTest() | MimeHeaderTest() as test:
@@ -247,26 +247,26 @@ def patterns_of(rule: Rule) -> Sequence[Pattern]:
     return ()
 
 
-def texts_of(view: View, kind: Kind) -> Texts:
+def texts_of(view: View, kind: RuleKind) -> PatternTexts:
     """The texts of `body`, `rawbody`, `full` or `uri` rules, made once a message."""
     key = f"texts of {kind}"
     found = view.notes.get(key)
-    if not isinstance(found, Texts):
-        items: dict[Kind, Sequence[bytes]] = {}
+    if not isinstance(found, PatternTexts):
+        items: dict[RuleKind, Sequence[bytes]] = {}
         match kind:
-            case Kind.BODY:
+            case RuleKind.BODY:
                 items[kind] = view.body
-            case Kind.RAWBODY:
+            case RuleKind.RAWBODY:
                 items[kind] = view.rawbody
-            case Kind.URI:
+            case RuleKind.URI:
                 items[kind] = view.uris
             case _:
                 items[kind] = (view.full,)
-        found = view.notes[key] = Texts(items[kind])
+        found = view.notes[key] = PatternTexts(items[kind])
     return found
 
 
-def _try(pattern: Pattern) -> None:
+def _try(pattern: RulePattern) -> None:
     """Raises NotUsable for a pattern that cannot be compiled."""
     try:
         compile_pattern(pattern)

@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
-from filterd.rules.conf.rule import Kind, Pattern
+from filterd.rules.conf.rule import RuleKind, RulePattern
 from filterd.rules.pattern_cache import PatternCache
 from filterd.rules.patterns import TooMuchWork
-from filterd.rules.patterns.texts import Texts
+from filterd.rules.patterns.texts import PatternTexts
 from filterd.rules.tests import Exists, InHeader, InMimeHeader, InText, Matching, texts_of
 from filterd.rules.view.view import View, real_field
 
@@ -23,7 +23,7 @@ FEW = 2
 Rules = TypeVar("Rules", InHeader, InMimeHeader)
 
 
-class _Group(Protocol):
+class _RuleGroup(Protocol):
     """Rules that look at the same thing."""
 
     def waiting(self, view: View) -> Iterable[Matching]:
@@ -34,7 +34,7 @@ class Together:
     """The patterns of all rules, by what they look at: a kind of text, or a field."""
 
     def __init__(self, rules: Iterable[Matching], patterns: PatternCache) -> None:
-        texts: dict[Kind, list[Matching]] = defaultdict(list)
+        texts: dict[RuleKind, list[Matching]] = defaultdict(list)
         fields: dict[Hashable, list[InHeader]] = defaultdict(list)
         part_fields: dict[Hashable, list[InMimeHeader]] = defaultdict(list)
         self._each: list[Matching] = []
@@ -50,7 +50,7 @@ class Together:
                 self._exists[name].append(one)
             else:
                 self._each.append(one)
-        self._groups: list[_Group] = [
+        self._groups: list[_RuleGroup] = [
             *(_InText(kind, found, patterns) for kind, found in texts.items()),
             *(_InField(found, patterns) for found in fields.values()),
             *(_InPartField(found, patterns) for found in part_fields.values()),
@@ -82,7 +82,7 @@ class _Patterns(Generic[Rules]):
             self._always += self._rules
             self._rules = []
 
-    def may_hit(self, texts: Texts) -> list[Rules]:
+    def may_hit(self, texts: PatternTexts) -> list[Rules]:
         """Those to try."""
         if not self._rules:
             return self._always
@@ -92,7 +92,7 @@ class _Patterns(Generic[Rules]):
 class _InText:
     """Rules for one kind of text."""
 
-    def __init__(self, kind: Kind, rules: Sequence[Matching], patterns: PatternCache) -> None:
+    def __init__(self, kind: RuleKind, rules: Sequence[Matching], patterns: PatternCache) -> None:
         self._kind = kind
         self._rules = rules
         self._database = patterns.database([*map(_of, rules)])
@@ -115,9 +115,9 @@ class _InField:
         if self._name is None or self._name in view.field_names:
             text = self._first.text(view)
             if text != self._first.unset:
-                return self._patterns.may_hit(Texts((text,)))
+                return self._patterns.may_hit(PatternTexts((text,)))
         if self._unset is None:
-            texts = Texts((self._first.unset,))
+            texts = PatternTexts((self._first.unset,))
             self._unset = [one for one in self._patterns.may_hit(texts) if _hits_unset(one)]
         return self._unset
 
@@ -131,7 +131,7 @@ class _InPartField:
 
     def waiting(self, view: View) -> Collection[Matching]:
         texts = [value for value in self._first.all_values(view) if value]
-        return self._patterns.may_hit(Texts(texts)) if texts else ()
+        return self._patterns.may_hit(PatternTexts(texts)) if texts else ()
 
 
 def _hits_unset(one: InHeader) -> bool:
@@ -141,6 +141,6 @@ def _hits_unset(one: InHeader) -> bool:
         return True  # for the checker to tell
 
 
-def _of(one: Matching) -> Pattern:
+def _of(one: Matching) -> RulePattern:
     assert one.pattern is not None
     return one.pattern

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filterd.setup.plan import Command, FileChange, Hangup, Plan, SetupError, read
-from filterd.system.address import Address
+from filterd.setup.plan import FileChange, Hangup, SetupCommand, SetupError, SetupPlan, read
+from filterd.system.address import ListenAddress
 from filterd.system.bounded import json_value
 from filterd.system.durable import sync_folder, write_atomically
 
@@ -37,7 +37,7 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Keeper:
+class SetupCopies:
     """The copies of what was changed for one MTA."""
 
     folder: Path
@@ -47,7 +47,7 @@ class Keeper:
         """What was changed."""
         return self.folder / RECORD
 
-    def keep(self, plan: Plan) -> None:
+    def keep(self, plan: SetupPlan) -> None:
         """Copy all that the plan changes, before it does. Raises SetupError, OSError."""
         if self.record.exists():
             raise SetupError(
@@ -135,7 +135,7 @@ def write(change: FileChange) -> None:
     write_atomically(change.path, [change.after], stat.S_IMODE(told.st_mode), owner=owner)
 
 
-def apply(plan: Plan, keeper: Keeper, trial: Callable[[], str], tell: Tell) -> None:
+def apply(plan: SetupPlan, keeper: SetupCopies, trial: Callable[[], str], tell: Tell) -> None:
     """Carry the plan out: copies, folders, files, checks, restart, reload, and a trial, which
     returns what is wrong. Whatever fails, all is as before. Raises SetupError."""
     if plan.obstacles:
@@ -158,7 +158,7 @@ def apply(plan: Plan, keeper: Keeper, trial: Callable[[], str], tell: Tell) -> N
         raise SetupError(f"{error}\nall is as before") from None
 
 
-def _change(plan: Plan, tell: Tell) -> None:
+def _change(plan: SetupPlan, tell: Tell) -> None:
     for folder in plan.folders:
         if folder.is_needed:
             folder.make()
@@ -172,27 +172,27 @@ def _change(plan: Plan, tell: Tell) -> None:
     _commands(plan.reload, tell)
 
 
-def take_back(plan: Plan, keeper: Keeper) -> None:
+def take_back(plan: SetupPlan, keeper: SetupCopies) -> None:
     """Restore, and have daemon and MTA read the former files. Raises SetupError, OSError."""
     keeper.restore()
     for command in (*plan.restart, *plan.reload):
         _do(command)
 
 
-def _commands(commands: Iterable[Command | Hangup], tell: Tell) -> None:
+def _commands(commands: Iterable[SetupCommand | Hangup], tell: Tell) -> None:
     for command in commands:
         _do(command)
         tell(f"{command.shown()}: ok")
 
 
-def _do(command: Command | Hangup) -> None:
+def _do(command: SetupCommand | Hangup) -> None:
     if isinstance(command, Hangup):
         _hang_up(command)
     else:
         _run(command)
 
 
-def _run(command: Command, why: str = "") -> None:
+def _run(command: SetupCommand, why: str = "") -> None:
     """Raises SetupError if the command complains."""
     try:
         done = subprocess.run(
@@ -234,7 +234,7 @@ def _hang_up(command: Hangup) -> None:
 
 
 def _await_daemon(socket: str) -> None:
-    address = Address.parse(socket)
+    address = ListenAddress.parse(socket)
 
     def answers() -> bool:
         with contextlib.suppress(OSError):

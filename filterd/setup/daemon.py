@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from filterd.config.load import Settings
-from filterd.setup.plan import Command, FileChange, SetupError, read
+from filterd.setup.plan import FileChange, SetupCommand, SetupError, read
 from filterd.setup.texts import with_setting
 from filterd.system import layout, privileges
 
@@ -57,11 +57,11 @@ def drop_in_change(name: str, folder: Path) -> FileChange:
     return FileChange(path, read(path), drop_in(folder).encode())
 
 
-def restart() -> tuple[Command, ...]:
+def restart() -> tuple[SetupCommand, ...]:
     """Commands after which the daemon has its new settings."""
     return (
-        Command(("systemctl", "daemon-reload")),
-        Command(("systemctl", "restart", "filterd")),
+        SetupCommand(("systemctl", "daemon-reload")),
+        SetupCommand(("systemctl", "restart", "filterd")),
     )
 
 

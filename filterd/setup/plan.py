@@ -85,7 +85,7 @@ class FolderChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class SetupCommand:
     """A program to run. silent_about: beginnings of lines that it prints, where any other line is
     a complaint; None: only the exit status counts. wanted: what it has to print, empty for
     anything."""
@@ -111,7 +111,7 @@ class Hangup:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SetupPlan:
     """All that attaches one MTA. mta: its name. restart: commands after which the daemon listens at
     `socket`, none if it does already. running: says that the MTA runs. checks: the MTA's own, of
     the new files. reload: the MTA reads them. port: where it takes mail on 127.0.0.1. notes: what
@@ -121,10 +121,10 @@ class Plan:
     socket: str
     folders: tuple[FolderChange, ...]
     files: tuple[FileChange, ...]
-    restart: tuple[Command, ...]
-    running: tuple[Command, ...]
-    checks: tuple[Command, ...]
-    reload: tuple[Command | Hangup, ...]
+    restart: tuple[SetupCommand, ...]
+    running: tuple[SetupCommand, ...]
+    checks: tuple[SetupCommand, ...]
+    reload: tuple[SetupCommand | Hangup, ...]
     port: int
     notes: tuple[str, ...] = ()
     obstacles: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from filterd.config.mta_lines import content_timeout, postfix_lines, postfix_soc
 from filterd.doctor.access import hindrance
 from filterd.doctor.postfix_files import DEFAULTS, PostfixFiles, parse_time
 from filterd.setup import daemon
-from filterd.setup.plan import Command, FileChange, FolderChange, Plan, SetupError, read
+from filterd.setup.plan import FileChange, FolderChange, SetupCommand, SetupError, SetupPlan, read
 from filterd.setup.texts import with_parameters
 
 FOLDER = "filterd"
@@ -27,7 +27,7 @@ SMTP_PORTS = {"smtp": 25, "smtps": 465, "submission": 587, "submissions": 465}
 """Names of services in master.cf that stand for a port."""
 
 
-def postfix_plan(settings: Settings, main: Path, port: int | None = None) -> Plan:
+def postfix_plan(settings: Settings, main: Path, port: int | None = None) -> SetupPlan:
     """The plan. port: of the loopback interface, where the socket is to be TCP. Raises
     SetupError."""
     main = main.resolve()
@@ -70,18 +70,18 @@ def postfix_plan(settings: Settings, main: Path, port: int | None = None) -> Pla
     if changed and not daemon.is_systemd():
         obstacles.append(daemon.NO_SYSTEMD)
     own = ("-c", str(main.parent))
-    return Plan(
+    return SetupPlan(
         "postfix",
         socket,
         tuple(folders),
         tuple(one for one in changes if one.is_needed),
         daemon.restart() if changed and daemon.is_systemd() else (),
-        (Command(("postfix", *own, "status")),),
+        (SetupCommand(("postfix", *own, "status")),),
         (
-            Command(("postfix", *own, "check")),
-            Command(("postconf", *own, "-h", "smtpd_milters"), wanted=spelled),
+            SetupCommand(("postfix", *own, "check")),
+            SetupCommand(("postconf", *own, "-h", "smtpd_milters"), wanted=spelled),
         ),
-        (Command(("postfix", *own, "reload")),),
+        (SetupCommand(("postfix", *own, "reload")),),
         _port(files),
         tuple(notes),
         tuple(obstacles),

@@ -18,7 +18,7 @@ from filterd.doctor.access import hindrance
 from filterd.mta.cf.config import CfError, SendmailCf
 from filterd.mta.sendmail.cf_files import read_cf
 from filterd.setup import daemon
-from filterd.setup.plan import Command, FileChange, Hangup, Plan, SetupError, read
+from filterd.setup.plan import FileChange, Hangup, SetupCommand, SetupError, SetupPlan, read
 from filterd.setup.texts import with_filter
 
 CF_FOLDERS = (Path("/usr/share/sendmail/cf"), Path("/usr/share/sendmail-cf"))
@@ -41,7 +41,7 @@ def sendmail_plan(
     port: int | None = None,
     mc: Path | None = None,
     m4_folder: Path | None = None,
-) -> Plan:
+) -> SetupPlan:
     """The plan. cf, mc: sendmail's files, mc None for the one beside. port: of the loopback
     interface, where the socket is to be TCP. m4_folder: sendmail's m4 files, for a mc that does not
     include cf.m4 itself. Raises SetupError."""
@@ -77,16 +77,16 @@ def sendmail_plan(
         obstacles.append(why)
     pid_file = Path(parsed.option("PidFile", "/run/sendmail/mta/sendmail.pid"))
     program = shutil.which("sendmail", path=f"{os.environ.get('PATH', '')}:{PROGRAMS}")
-    return Plan(
+    return SetupPlan(
         "sendmail",
         socket,
         (),
         tuple(one for one in files if one.is_needed),
         daemon.restart() if moved else (),
         (),
-        (Command((program or "sendmail", "-C", str(cf), "-bt"), silent_about=PROMPT),),
+        (SetupCommand((program or "sendmail", "-C", str(cf), "-bt"), silent_about=PROMPT),),
         (
-            Command(("systemctl", "restart", "sendmail"))
+            SetupCommand(("systemctl", "restart", "sendmail"))
             if daemon.is_systemd()
             else Hangup(pid_file),
         ),

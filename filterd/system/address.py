@@ -19,7 +19,7 @@ class AddressError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class ListenAddress:
     """A checked address. path: of a unix socket, else None. text: for libmilter."""
 
     text: str
@@ -28,7 +28,7 @@ class Address:
     port: int = 0
 
     @classmethod
-    def parse(cls, text: str) -> Address:
+    def parse(cls, text: str) -> ListenAddress:
         """Read an address. Raises AddressError."""
         kind, colon, rest = text.partition(":")
         if not colon and text.startswith("/"):

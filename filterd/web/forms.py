@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import FormData
 
-from filterd.message.address import PatternError, checked_mailbox
+from filterd.message.address import AddressPatternError, checked_mailbox
 from filterd.quarantine.query import NEWEST_FIRST, SORTS, Query
 from filterd.quarantine.words import REASONS, STATES, WAITING
 from filterd.system import zone
@@ -245,7 +245,7 @@ def addresses_of(text: str) -> list[str]:
     for address in found:
         try:
             checked_mailbox(address)
-        except PatternError:
+        except AddressPatternError:
             raise ValueError(f"{address[:80]} is not an address; expected ann@mx.example") from None
     return found
 

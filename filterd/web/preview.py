@@ -18,7 +18,7 @@ from html import unescape
 import nh3
 
 from filterd.message import Entity, Message
-from filterd.review.warnings import Link, MessageWarning, warnings_of
+from filterd.review.warnings import MessageWarning, ShownLink, warnings_of
 from filterd.system.display import printable
 
 SIZE_LIMIT = 32 << 20
@@ -114,7 +114,7 @@ class Safe:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TreeLine:
     """One line of the part tree. depth: from 0. size: octets of the decoded content. number: of a
     text part that can be shown, by `text_parts`, from 0; None for others."""
 
@@ -133,14 +133,14 @@ def text_parts(message: Message) -> list[Entity]:
     return [entity for entity, _ in zip(found, range(SHOWN_PARTS), strict=False)]
 
 
-def parts(message: Message) -> Iterator[Part]:
+def parts(message: Message) -> Iterator[TreeLine]:
     """The part tree, in the order of the message."""
     numbers = {id(entity): number for number, entity in enumerate(text_parts(message))}
     pending = [(message.root, 0)]
     while pending:
         entity, depth = pending.pop()
         pending += [(child, depth + 1) for child in reversed(entity.children)]
-        yield Part(
+        yield TreeLine(
             depth,
             entity.content_type,
             printable(", ".join(entity.filenames), lines=True),
@@ -190,7 +190,7 @@ def harmless(html: str) -> Safe:
 _ANCHOR = re.compile(r'<a href="([^"]*+)">([^<]*+)</a>')
 
 
-def anchors(html: str) -> Iterator[Link]:
+def anchors(html: str) -> Iterator[ShownLink]:
     """The links with their texts, as a browser reads them, in order; of a link around a picture
     alone the text is empty."""
     cleaned = nh3.clean(
@@ -203,7 +203,7 @@ def anchors(html: str) -> Iterator[Link]:
         url_schemes=set(SCHEMES),
     )
     for found in _ANCHOR.finditer(cleaned):
-        yield Link(unescape(found[1]), " ".join(unescape(found[2]).split()))
+        yield ShownLink(unescape(found[1]), " ".join(unescape(found[2]).split()))
 
 
 def warnings(message: Message, recipients: Sequence[str]) -> tuple[MessageWarning, ...]:

@@ -24,10 +24,10 @@ from filterd.review.locallists import SiteLists
 from filterd.review.principals import accounts_path, tokens_path
 from filterd.review.rates import HeldParties
 from filterd.review.senders import SiteSenders
-from filterd.review.tokens import Tokens
+from filterd.review.tokens import TokenFile
 from filterd.web.readiness import ReadinessCache
 from filterd.web.sessions import WebSessions
-from filterd.web.throttle import Devices, Throttle
+from filterd.web.throttle import Devices, LoginThrottle
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -46,9 +46,9 @@ class WebState:
         self.settings = settings
         self.actions = ReviewActions(settings)
         self.accounts = Accounts(accounts_path(settings))
-        self.tokens = Tokens(tokens_path(settings))
+        self.tokens = TokenFile(tokens_path(settings))
         self.sessions = WebSessions(web.idle_minutes * 60, web.session_hours * 3600)
-        self.throttle = Throttle(web.login_attempts, web.login_minutes * 60)
+        self.throttle = LoginThrottle(web.login_attempts, web.login_minutes * 60)
         self.explaining = threading.Lock()
         self.readiness = ReadinessCache(settings, self.actions.store)
 

@@ -34,7 +34,7 @@ V6_BITS = 64
 """Leading bits of an IPv6 address that count: one site has at least that many to itself."""
 
 
-class Throttle:
+class LoginThrottle:
     """Failures within a window. attempts: with one account from one address; window: seconds."""
 
     def __init__(

@@ -22,7 +22,7 @@ from filterd.chain.checks import (
 )
 from filterd.chain.findings import NOTHING_FOUND, Findings
 from filterd.chain.pipeline import PipelineResult
-from filterd.chain.report import Arrival, Form, ScanReport, names, values
+from filterd.chain.report import Arrival, ReportForm, ScanReport, names, values
 from filterd.chain.report_codec import Codec, ReportError, parsed, written
 from filterd.chain.verdict import (
     Action,
@@ -97,7 +97,7 @@ def decode_request(head: bytes) -> tuple[str, Envelope, tuple[Failure, ...], Fin
     return value["id"], envelope, failed, early
 
 
-def encode_report(report: ScanReport, form: Form = Form.SHORT) -> dict[str, Any]:
+def encode_report(report: ScanReport, form: ReportForm = ReportForm.SHORT) -> dict[str, Any]:
     """A report without what came, which is known on the other side."""
     return _CODEC.plain(report, form)
 

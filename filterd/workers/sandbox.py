@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from filterd.chain.checks import AnswerError
-from filterd.chain.report import Arrival, Form, ScanReport
+from filterd.chain.report import Arrival, ReportForm, ScanReport
 from filterd.config.assembly import build_pipeline
 from filterd.config.load import ConfigError, Settings, load
 from filterd.message import Message
@@ -99,7 +99,7 @@ def main(arguments: list[str]) -> int:
     id, envelope, _failed, _early = decode_request(head)
     report = pipeline.process(Message(data, envelope, id)).report
     # ASCII, so that octets of no charset (lone surrogates) survive.
-    sys.stdout.write(json.dumps(encode_report(report, Form.SPARSE)))
+    sys.stdout.write(json.dumps(encode_report(report, ReportForm.SPARSE)))
     return 0
 
 

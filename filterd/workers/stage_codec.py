@@ -13,7 +13,7 @@ from typing import Any
 
 from filterd.chain.checks import AnswerError, check_reply, field_name, field_value
 from filterd.chain.findings import Findings
-from filterd.chain.report import Form, ScanReport
+from filterd.chain.report import ReportForm, ScanReport
 from filterd.chain.report_codec import Codec, parsed, written
 from filterd.chain.stage_chain import EDITS_LIMIT, SYMBOLS_LIMIT, StageAnswer
 from filterd.chain.stages import Session, Stage
@@ -36,7 +36,7 @@ LONGEST = 1e9
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class StageQuestion:
     """What a stage process is asked: a stage, and the filters to ask in order. begun: how many of
     the envelope's recipients the process knows already. timeout: seconds for all filters. hurry:
     each answer is to come at once, not with the others."""
@@ -50,7 +50,7 @@ class Question:
     hurry: bool = False
 
 
-def encode_question(question: Question) -> bytes:
+def encode_question(question: StageQuestion) -> bytes:
     """A question, with the recipients that the process does not know."""
     one = question.recipient
     return written(
@@ -81,11 +81,11 @@ def _plain_session(session: Session, begun: int) -> dict[str, Any]:
     }
 
 
-def decode_question(value: dict[str, Any], known: Sequence[Recipient]) -> Question:
+def decode_question(value: dict[str, Any], known: Sequence[Recipient]) -> StageQuestion:
     """The question of a frame that `encode_question` made. known: the recipients that were told
     before; those from `begun` on are not any more."""
     one = value["recipient"]
-    return Question(
+    return StageQuestion(
         value["ask"],
         _session(value, known),
         tuple(value["filters"]),
@@ -114,7 +114,7 @@ def _session(value: dict[str, Any], known: Sequence[Recipient]) -> Session:
 
 def encode_reported(session: Session, report: ScanReport) -> bytes:
     """A report for the filters that want to know what became of mail."""
-    plain = _REPORTS.plain(report, Form.SPARSE)
+    plain = _REPORTS.plain(report, ReportForm.SPARSE)
     return written({"report": plain, **_plain_session(session, 0)}).encode()
 
 

@@ -26,8 +26,8 @@ from filterd.chain.stages import Session, Stage
 from filterd.chain.verdict import NO_OPINION, Failure, FailureKind
 from filterd.message import Recipient
 from filterd.workers.shares import Shares
-from filterd.workers.stage_codec import Question, encode_question, encode_reported
-from filterd.workers.stage_process import Asked, StageProcess
+from filterd.workers.stage_codec import StageQuestion, encode_question, encode_reported
+from filterd.workers.stage_process import PendingQuestion, StageProcess
 
 log = logging.getLogger(__name__)
 
@@ -242,7 +242,7 @@ class StagePool:
         begun = told.recipients
         if told.process is not process or told.transaction != session.transaction:
             begun = 0
-        question = Question(
+        question = StageQuestion(
             next(self._numbers),
             session,
             names,
@@ -276,7 +276,7 @@ class StagePool:
 
     @staticmethod
     def _answer(
-        process: StageProcess, asked: Asked, limit: float, found: list[StageAnswer]
+        process: StageProcess, asked: PendingQuestion, limit: float, found: list[StageAnswer]
     ) -> StageAnswer | None:
         """The next answer, None if it is late. Raises _Lost, with what was found before."""
         while True:

@@ -55,7 +55,7 @@ _WRITE_TIME = struct.pack("@ll", WRITE_LIMIT, 0)
 
 
 @dataclass(slots=True, eq=False)
-class Asked:
+class PendingQuestion:
     """A question under way. line: where it was put, None where the process had ended. filters:
     those that were asked. hurried: answers are to come at once. said: those that have come and were
     not taken; count: how many have come. ended: there are no more. lost: why, where it is the
@@ -107,7 +107,7 @@ class StageProcess:
 
     def ask(
         self, number: int, filters: tuple[str, ...], frame: bytes, *, hurried: bool = False
-    ) -> Asked:
+    ) -> PendingQuestion:
         """Put a question; `next` has the answers, and `finish` or `abandon` ends it."""
         try:
             line = self._line(number)
@@ -117,7 +117,7 @@ class StageProcess:
             # It has ended, or reads no more and has half of a frame. Who reads sees the end.
             log.debug("stage process %d: %s", self.pid, error)
             self._kill()
-        return Asked(number, line, filters, hurried)
+        return PendingQuestion(number, line, filters, hurried)
 
     def _line(self, number: int) -> Frames | None:
         """A line for a question; None if the process has ended."""
@@ -138,14 +138,14 @@ class StageProcess:
             self._send(written({"line": 0}).encode(), theirs.fileno())
         return line
 
-    def next(self, asked: Asked) -> StageAnswer | None:
+    def next(self, asked: PendingQuestion) -> StageAnswer | None:
         """The next answer, None if there are no more. Raises BlockingIOError if none comes within
         `READ_SECONDS`."""
         while not asked.said and not asked.ended:
             self._read(asked)
         return asked.said.popleft() if asked.said else None
 
-    def _read(self, asked: Asked) -> None:
+    def _read(self, asked: PendingQuestion) -> None:
         """Read a frame of a question's line."""
         try:
             frame = None if asked.line is None else asked.line.receive()
@@ -161,7 +161,7 @@ class StageProcess:
         asked.ended = True
         asked.lost = self._end(why)
 
-    def _take(self, asked: Asked, value: dict[str, Any]) -> None:
+    def _take(self, asked: PendingQuestion, value: dict[str, Any]) -> None:
         if value.get("of") != asked.number:
             raise AnswerError("of: expected the number of the question")
         answers = decode_said(value, asked.filters)
@@ -184,7 +184,7 @@ class StageProcess:
         self._down.wait(_DOWN_LIMIT)
         return f"stage process {self.pid}: {self._why or why or 'ended'}"
 
-    def finish(self, asked: Asked) -> None:
+    def finish(self, asked: PendingQuestion) -> None:
         """All answers that matter have come: read the end, which follows them at once."""
         end = time.monotonic() + END_LIMIT
         while not asked.ended:
@@ -212,12 +212,12 @@ class StageProcess:
             log.debug("stage process %d: %s", self.pid, error)
             self._kill()
 
-    def hurry(self, asked: Asked) -> None:
+    def hurry(self, asked: PendingQuestion) -> None:
         """Have what filters have said so far."""
         asked.hurried = True
         self._send(written({"hurry": asked.number}).encode())
 
-    def abandon(self, asked: Asked) -> None:
+    def abandon(self, asked: PendingQuestion) -> None:
         """Wait no longer for a question's answers: a filter has used up its time."""
         with self._lock:
             line = self._open.pop(asked.number, None)

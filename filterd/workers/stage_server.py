@@ -62,7 +62,7 @@ _M_ARENA_MAX = -8
 
 
 @dataclass(slots=True)
-class _Known:
+class _SessionMemory:
     """What is remembered of a session: recipients of the transaction, and each filter's memory."""
 
     recipients: tuple[Recipient, ...] = ()
@@ -153,7 +153,7 @@ class StageServer:
         self._chain = chain
         self._telling = ThreadPoolExecutor(1, "reports")
         self._waiting_reports = 0
-        self._sessions: OrderedDict[str, _Known] = OrderedDict()
+        self._sessions: OrderedDict[str, _SessionMemory] = OrderedDict()
         self._sessions_lock = threading.Lock()
         self._open: dict[int, _Saying] = {}
 
@@ -186,14 +186,14 @@ class StageServer:
         elif "report" in value and self._waiting_reports < REPORTS_LIMIT:
             self._waiting_reports += 1
             # Of a session that is forgotten before it is this report's turn.
-            known = self._sessions.get(value["session"]) or _Known()
+            known = self._sessions.get(value["session"]) or _SessionMemory()
             self._telling.submit(self._tell, value, known)
 
-    def _known(self, id: str) -> _Known:
+    def _known(self, id: str) -> _SessionMemory:
         with self._sessions_lock:
             known = self._sessions.get(id)
             if known is None:
-                known = self._sessions[id] = _Known()
+                known = self._sessions[id] = _SessionMemory()
                 if len(self._sessions) > SESSIONS_LIMIT:
                     self._sessions.popitem(last=False)
             else:
@@ -241,7 +241,7 @@ class StageServer:
             saying.close()
             self._open.pop(question.number, None)
 
-    def _tell(self, value: dict[str, Any], known: _Known) -> None:
+    def _tell(self, value: dict[str, Any], known: _SessionMemory) -> None:
         """Thread: let filters take note of a report."""
         try:
             session, report = decode_reported(value)

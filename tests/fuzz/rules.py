@@ -17,7 +17,7 @@ from filterd.rules.conf.definitions import DEFINITIONS
 from filterd.rules.conf.meta import compile_meta
 from filterd.rules.conf.option_names import OPTIONS
 from filterd.rules.conf.read import read
-from filterd.rules.conf.rule import MetaTest, Pattern, RuleSet
+from filterd.rules.conf.rule import MetaTest, RulePattern, RuleSet
 from filterd.rules.overview import as_line, doubtful, kind_of, undefined
 
 LINES = (Path(__file__).parents[1] / "helpers/every_construct.cf").read_bytes().split(b"\n")
@@ -118,7 +118,7 @@ def main(seconds: float, seed: int) -> None:
     def include(name: str, file: str) -> tuple[str, bytes] | None:
         return (name, data[: len(data) // 2]) if len(name) < 9 else None
 
-    def wrong(pattern: Pattern) -> str:
+    def wrong(pattern: RulePattern) -> str:
         return "by chance" if len(pattern.source) % 7 == 3 else ""
 
     while time.monotonic() < end:

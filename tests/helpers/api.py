@@ -8,7 +8,7 @@ from typing import Any
 from httpx import Response
 
 from filterd.review.principals import tokens_path
-from filterd.review.tokens import Tokens
+from filterd.review.tokens import TokenFile
 from tests.helpers.site import Site
 
 
@@ -34,6 +34,6 @@ class Program:
         return {"Authorization": f"Bearer {self.secret}"} if self.secret else {}
 
 
-def tokens_of(site: Site) -> Tokens:
+def tokens_of(site: Site) -> TokenFile:
     """The tokens of a site."""
-    return Tokens(tokens_path(site.state.settings))
+    return TokenFile(tokens_path(site.state.settings))

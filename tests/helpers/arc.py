@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from filterd.auth.arc.sealing import seal_arc
 from filterd.auth.arc.verify import verify_arc
-from filterd.auth.dkim.body import Body
-from filterd.auth.dkim.header import Canonicalization, Header, canonical_field
+from filterd.auth.dkim.body import CanonicalBody
+from filterd.auth.dkim.header import CanonicalHeader, Canonicalization, canonical_field
 from filterd.auth.dkim.signing import SigningKey, base64_folded, written
 from filterd.auth.results import parse
 from filterd.message import Message
@@ -66,11 +66,13 @@ def by_hand(data: bytes, key: SigningKey, **tags: str) -> bytes:
     chosen = {"c": "relaxed/relaxed", "h": "from:subject", **tags}
     header, body = map(Canonicalization, chosen["c"].split("/"))
     length = int(chosen["l"]) if "l" in chosen else None
-    digest = Body.of(message).hashed(body, length).digest
+    digest = CanonicalBody.of(message).hashed(body, length).digest
     signer = {"i": "1", "a": key.algorithm, "d": key.domain, "s": key.selector}
     chosen = signer | chosen | {"bh": base64.b64encode(digest).decode()}
     results = "ARC-Authentication-Results", b" i=1; mx.list.example; none"
-    covered = Header([results, *((one.name, one.raw_value) for one in message.header_fields)])
+    covered = CanonicalHeader(
+        [results, *((one.name, one.raw_value) for one in message.header_fields)]
+    )
     unsigned = b" " + written(chosen.items(), 25)
     own = canonical_field("ARC-Message-Signature", unsigned, header)
     names = [name.lower() for name in chosen["h"].split(":")]

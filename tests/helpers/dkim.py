@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
-from filterd.auth.dkim.body import Body
-from filterd.auth.dkim.header import Canonicalization, Header, canonical_field
+from filterd.auth.dkim.body import CanonicalBody
+from filterd.auth.dkim.header import CanonicalHeader, Canonicalization, canonical_field
 from filterd.auth.dkim.record import key_name
 from filterd.auth.dkim.signing import SigningKey, base64_folded, sign, written
 from filterd.message import Message
@@ -36,7 +36,7 @@ def signed(data: bytes, *keys: SigningKey, **options: Any) -> bytes:
     """The message with a signature by each key on top, the last one topmost."""
     for key in keys:
         message = Message(data)
-        value = sign(Header.of(message), Body.of(message), key, **options)
+        value = sign(CanonicalHeader.of(message), CanonicalBody.of(message), key, **options)
         data = b"DKIM-Signature: " + value + b"\r\n" + data
     return data
 
@@ -45,7 +45,7 @@ def partly_signed(data: bytes, length: int, key: SigningKey) -> bytes:
     """The message with a signature on top that counts so many octets of the body (l=)."""
     relaxed = Canonicalization.RELAXED
     message = Message(data)
-    digest = Body.of(message).hashed(relaxed, length).digest
+    digest = CanonicalBody.of(message).hashed(relaxed, length).digest
     tags = [
         ("v", "1"),
         ("a", key.algorithm),
@@ -58,7 +58,7 @@ def partly_signed(data: bytes, length: int, key: SigningKey) -> bytes:
     ]
     value = written(tags, 16)
     own = canonical_field("DKIM-Signature", value, relaxed)
-    value += base64_folded(key.sign(Header.of(message).digest(["from"], relaxed, own)))
+    value += base64_folded(key.sign(CanonicalHeader.of(message).digest(["from"], relaxed, own)))
     return b"DKIM-Signature: " + value + b"\r\n" + data
 
 

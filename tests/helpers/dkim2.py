@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.body import CanonicalBody
 from filterd.auth.dkim.header import Canonicalization, canonical_field
 from filterd.auth.dkim.signing import SigningKey
 from filterd.auth.dkim2.fields import INSTANCE, SIGNATURE, signed_form
@@ -47,7 +47,7 @@ def header_hash(data: bytes, algorithm: str = "sha256") -> bytes:
 
 def body_hash(data: bytes, algorithm: str = "sha256") -> bytes:
     """The hash of the body."""
-    body = Body(data, Message(data).body_start, algorithm=algorithm)
+    body = CanonicalBody(data, Message(data).body_start, algorithm=algorithm)
     return body.hashed(Canonicalization.SIMPLE).digest
 
 

@@ -31,7 +31,7 @@ from filterd.milter.constants import Command
 from filterd.quarantine import Store
 from filterd.quarantine.files import ASIDE
 from filterd.review.principals import tokens_path
-from filterd.review.tokens import Tokens
+from filterd.review.tokens import TokenFile
 from tests.helpers.milter import Gone, MilterClient
 from tests.helpers.process import Program, answers, folder, free_port, listens
 from tests.helpers.receiving_mta import Mta, running
@@ -94,7 +94,7 @@ class Site:
             SETTINGS.format(folder=path, mta=mta.port, web=self.web_port, database=database) + more
         )
         self.settings = load(self.config)
-        self.secret = Tokens(tokens_path(self.settings)).add("robot", "admin")
+        self.secret = TokenFile(tokens_path(self.settings)).add("robot", "admin")
         password = path / "password"
         password.write_text("correct horse battery\n")
         password.chmod(0o600)

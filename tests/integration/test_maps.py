@@ -87,14 +87,41 @@ def _called(folder: Path, arguments: list[str], source: bytes, monkeypatch) -> S
 
 
 CALLS = [
-    "hash m", "-v hash m", "-r hash m", "-d btree m", "-N -v hash m", "-e hash m", "-f hash m",
-    "-D b hash m", "-t: hash m", "-t= -v btree m", "-o hash none", "-u hash none", "foo m", "dbm m",
-    "implicit m", "hash /nonexistent/m", "-z hash m", "hash", "hash m x", "-vNf hash m",
+    "hash m",
+    "-v hash m",
+    "-r hash m",
+    "-d btree m",
+    "-N -v hash m",
+    "-e hash m",
+    "-f hash m",
+    "-D b hash m",
+    "-t: hash m",
+    "-t= -v btree m",
+    "-o hash none",
+    "-u hash none",
+    "foo m",
+    "dbm m",
+    "implicit m",
+    "hash /nonexistent/m",
+    "-z hash m",
+    "hash",
+    "hash m x",
+    "-vNf hash m",
     "hash m.db",
-    "cf m", "-i btree cf m", "-i btree -v cf m", "hash folder", "-u hash junk", "-o hash junk",
-    "hash junk", "hash link", "hash hard", "-s hash link", "hash open/m", "hash open/link",
+    "cf m",
+    "-i btree cf m",
+    "-i btree -v cf m",
+    "hash folder",
+    "-u hash junk",
+    "-o hash junk",
+    "hash junk",
+    "hash link",
+    "hash hard",
+    "-s hash link",
+    "hash open/m",
+    "hash open/link",
     "-s hash open/link",
-]  # fmt: skip
+]
 
 
 def _furnish(folder: Path) -> Path:
@@ -266,18 +293,51 @@ R$*	$:$1
 
 KEYS = {
     "h": ["Key", "key", "a b", '"q"', "percent", "absent", "long", "trailing"],
-    "hf": ["Key", "key"], "hm": ["KEY"], "hn": ["key"], "ho": ["key"], "n": ["key", "key"],
-    "b": ["k", "x" * 300], "absent": ["x", "y"], "optional": ["x"], "empty": ["x"], "junk": ["x"],
-    "kind": ["key"], "open": ["key"], "link": ["key"], "opentext": ["a"],
-    "text": ["a", "B", "none", "#x"], "textb": ["one", "two", "three"], "textn": ["a"],
-    "texto": ["a"], "seq": ["a", "key", "none"], "swh": ["x"], "swn": ["x"], "imp": ["key"],
-    "impn": ["x"], "dq": ['"a b"', '"a"', "a", '"a<b"'], "dqa": ['"a b"', '"a"'],
-    "ar": ["192.0.2.1", "IPv6:2001:db8::1", "x"], "rx": ["abcd", "acd", "abd"], "rb": ["xxy", "z"],
-    "mac": ["{M}", "{.x.}"], "user": ["root", "nobody-at-all"], "null": ["x"], "dns": ["x"],
-    "pg": ["x y"], "pn": ["x"], "sk": ["x"], "sl": ["x"], "dup": ["k"], "bad": ["x"],
-    "bad2": ["key"], "nosuch": ["x"], "aliases": ["root", "Ann", "nobody"], "Alias0": ["root"],
-    "aliases.files": ["root"], "host": ["localhost", "nine", "[127.0.0.1]", "[127.0.0.9]", "[x"],
-}  # fmt: skip
+    "hf": ["Key", "key"],
+    "hm": ["KEY"],
+    "hn": ["key"],
+    "ho": ["key"],
+    "n": ["key", "key"],
+    "b": ["k", "x" * 300],
+    "absent": ["x", "y"],
+    "optional": ["x"],
+    "empty": ["x"],
+    "junk": ["x"],
+    "kind": ["key"],
+    "open": ["key"],
+    "link": ["key"],
+    "opentext": ["a"],
+    "text": ["a", "B", "none", "#x"],
+    "textb": ["one", "two", "three"],
+    "textn": ["a"],
+    "texto": ["a"],
+    "seq": ["a", "key", "none"],
+    "swh": ["x"],
+    "swn": ["x"],
+    "imp": ["key"],
+    "impn": ["x"],
+    "dq": ['"a b"', '"a"', "a", '"a<b"'],
+    "dqa": ['"a b"', '"a"'],
+    "ar": ["192.0.2.1", "IPv6:2001:db8::1", "x"],
+    "rx": ["abcd", "acd", "abd"],
+    "rb": ["xxy", "z"],
+    "mac": ["{M}", "{.x.}"],
+    "user": ["root", "nobody-at-all"],
+    "null": ["x"],
+    "dns": ["x"],
+    "pg": ["x y"],
+    "pn": ["x"],
+    "sk": ["x"],
+    "sl": ["x"],
+    "dup": ["k"],
+    "bad": ["x"],
+    "bad2": ["key"],
+    "nosuch": ["x"],
+    "aliases": ["root", "Ann", "nobody"],
+    "Alias0": ["root"],
+    "aliases.files": ["root"],
+    "host": ["localhost", "nine", "[127.0.0.1]", "[127.0.0.9]", "[x"],
+}
 
 
 @pytest.fixture(params=["real", "own"])
@@ -305,8 +365,11 @@ def configuration(request, programs: Path, tmp_path: Path, monkeypatch) -> Path:
         (folder / name).write_text(text)
         (folder / name).chmod(0o644)
     for name, letters, type in (
-        ("h", "", "hash"), ("n", "-N", "hash"), ("b", "", "btree"), ("d", "-d", "hash"),
-    ):  # fmt: skip
+        ("h", "", "hash"),
+        ("n", "-N", "hash"),
+        ("b", "", "btree"),
+        ("d", "-d", "hash"),
+    ):
         arguments = ["-C", "/dev/null", *letters.split(), type, name]
         source = texts[name].encode()
         if request.param == "real":
@@ -422,9 +485,11 @@ def test_newaliases_says_and_stores_what_sendmail_does(
         (folder / "sendmail.cf").write_text(f"{cf}\n{rules}")
         done = subprocess.run(
             [*map(str, command), "-C", str(folder / "sendmail.cf")],
-            capture_output=True, check=False, text=True,
+            capture_output=True,
+            check=False,
+            text=True,
             env=environment if name == "real" else None,
-        )  # fmt: skip
+        )
         text = done.stdout.replace(str(folder), "FOLDER")
         said.append((done.returncode, [one for one in text.splitlines() if "WARNING" not in one]))
         found.append(entries_of(folder / "aliases.db", "hash"))

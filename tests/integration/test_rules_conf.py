@@ -20,8 +20,8 @@ from filterd.rules.conf.rule import (
     HeaderTest,
     MetaTest,
     MimeHeaderTest,
-    Pattern,
     Rule,
+    RulePattern,
     RuleSet,
     UriDetailTest,
     patterns_of,
@@ -50,7 +50,7 @@ def theirs(rules: Path, site: Path, tmp_path: Path) -> Iterator[dict[str, Any]]:
 
 
 def ours(paths: list[Path], version: str) -> RuleSet:
-    found = files.Files()
+    found = files.RuleFiles()
     return read(found.read(files.find(paths)), include=found.include, version=version)
 
 
@@ -73,7 +73,7 @@ def pattern(text: str | None) -> tuple[str, list[str]] | None:
     return (inner[1][flags.end() :], sorted(flags[1])) if flags else (inner[1], [])
 
 
-def as_theirs(one: Pattern) -> tuple[str, list[str]]:
+def as_theirs(one: RulePattern) -> tuple[str, list[str]]:
     # SpamAssassin escapes the braces of `%{NAME}` for Perl's sake.
     return TEMPLATE.sub(r"%\\{\1\\}", one.source), sorted(one.flags)
 

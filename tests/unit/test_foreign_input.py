@@ -33,7 +33,7 @@ from filterd.quarantine.entry import Entry, EntryError
 from filterd.quarantine.journal import _decoded
 from filterd.review.accounts import Accounts
 from filterd.review.principals import PrincipalError
-from filterd.review.tokens import Tokens
+from filterd.review.tokens import TokenFile
 from filterd.workers.codec import decode_answer
 from filterd.workers.sandbox import SandboxError, _checked
 
@@ -52,7 +52,7 @@ DEEP_OBJECT = b'{"a":' * 50_000
         (TextPipeline, ModelFileError),
         (read_senders, OSError),
         (lambda path: Accounts(path).all(), PrincipalError),
-        (lambda path: Tokens(path).all(), PrincipalError),
+        (lambda path: TokenFile(path).all(), PrincipalError),
     ],
 )
 def test_a_fifo_is_refused(
@@ -145,7 +145,7 @@ def test_deep_json(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(PrincipalError, match="damaged"):
         Accounts(file).all()
     with pytest.raises(PrincipalError, match="damaged"):
-        Tokens(file).all()
+        TokenFile(file).all()
 
 
 def test_deep_json_in_one_member_of_a_worker_s_answer() -> None:

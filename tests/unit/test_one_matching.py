@@ -18,7 +18,7 @@ from filterd.chain.headers import LabelSettings
 from filterd.chain.policy import Policy
 from filterd.chain.policy_settings import PolicyRule, PolicySettings
 from filterd.chain.verdict import NO_OPINION
-from filterd.filters.parts.rules import EffectiveRule, Rules
+from filterd.filters.parts.rules import EffectiveRule, PartRules
 from filterd.filters.parts.settings import PartRule
 from filterd.filters.senders.filter import _Lookup
 from filterd.filters.senders.list import SenderEntry
@@ -83,7 +83,7 @@ def by_policy(pattern: str, address: str) -> bool:
 
 def by_parts(pattern: str, address: str) -> bool:
     plain = EffectiveRule("default", frozenset(), frozenset(), frozenset(), {})
-    rules = Rules(plain, [PartRule("one", recipients=(pattern,))], ())
+    rules = PartRules(plain, [PartRule("one", recipients=(pattern,))], ())
     (profile,) = rules.of(Envelope("a@x.example", (Recipient(address),)))
     return profile.name == "one"
 
@@ -216,7 +216,7 @@ def by_labels(text: str, address: str) -> bool:
 def by_parts_clients(text: str, address: str) -> bool:
     plain = EffectiveRule("default", frozenset(), frozenset(), frozenset(), {})
     envelope = Envelope("a@x.example", client=Client("c", address))
-    return Rules(plain, [], networks([text])).direction(envelope) == "outbound"
+    return PartRules(plain, [], networks([text])).direction(envelope) == "outbound"
 
 
 def by_mark(text: str, address: str) -> bool:

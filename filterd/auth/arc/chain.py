@@ -19,7 +19,7 @@ from filterd.auth.arc.fields import (
     status_of,
 )
 from filterd.auth.dkim.errors import DkimError
-from filterd.auth.dkim.header import Header
+from filterd.auth.dkim.header import CanonicalHeader
 from filterd.auth.dkim.limits import DEFAULT, DkimLimits
 from filterd.auth.dkim.tags import TagList
 from filterd.message.authentication import AuthResult
@@ -39,7 +39,7 @@ class ArcSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class ArcChain:
     """The sets of a message, the oldest first; none where they are not a chain.
 
     fault: why they are not. highest: the highest instance of any ARC field, 0 where none was found,
@@ -62,30 +62,32 @@ Places = dict[int, dict[str, list[int]]]
 """By instance and name: the fields."""
 
 
-def chain_of(header: Header, limits: DkimLimits = DEFAULT) -> Chain:
+def chain_of(header: CanonicalHeader, limits: DkimLimits = DEFAULT) -> ArcChain:
     """The chain of a message; raises nothing."""
     if sum(len(header.places(name)) for name in FIELDS) > SETS_LIMIT * len(FIELDS):
-        return Chain(fault=f"more than {SETS_LIMIT} sets", highest=SETS_LIMIT)
+        return ArcChain(fault=f"more than {SETS_LIMIT} sets", highest=SETS_LIMIT)
     tags: dict[int, TagList] = {}
     places, fault = _places(header, tags)
     highest = max(places, default=0)
     newest = places.get(highest, {}).get(SEAL, [])
     if any(status_of(tags[index]) is AuthResult.FAIL for index in newest):
         domain = _sealer(tags[newest[0]], limits)
-        return Chain(fault=f"{domain} sealed it as failed (cv=fail)", highest=highest, ended=True)
+        return ArcChain(
+            fault=f"{domain} sealed it as failed (cv=fail)", highest=highest, ended=True
+        )
     if fault:
-        return Chain(fault=fault, highest=highest)
+        return ArcChain(fault=fault, highest=highest)
     try:
         sets = [
             _set(instance, places.get(instance, {}), tags, limits)
             for instance in range(1, highest + 1)
         ]
     except DkimError as error:
-        return Chain(fault=error.reason, highest=highest)
-    return Chain(tuple(sets), highest=highest)
+        return ArcChain(fault=error.reason, highest=highest)
+    return ArcChain(tuple(sets), highest=highest)
 
 
-def _places(header: Header, tags: dict[int, TagList]) -> tuple[Places, str]:
+def _places(header: CanonicalHeader, tags: dict[int, TagList]) -> tuple[Places, str]:
     """The fields by instance and name, and what is wrong with the first that has no instance. tags:
     gets those of seals and message signatures."""
     places: Places = {}

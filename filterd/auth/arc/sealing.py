@@ -10,11 +10,11 @@ import hashlib
 import time
 from collections.abc import Iterable
 
-from filterd.auth.arc.chain import Chain, chain_of
+from filterd.auth.arc.chain import ArcChain, chain_of
 from filterd.auth.arc.fields import MESSAGE_SIGNATURE, RESULTS, SEAL, SETS_LIMIT
-from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.body import CanonicalBody
 from filterd.auth.dkim.fields import OVERSIGNED_FIELDS, SIGNED_FIELDS
-from filterd.auth.dkim.header import Canonicalization, Header, canonical_field
+from filterd.auth.dkim.header import CanonicalHeader, Canonicalization, canonical_field
 from filterd.auth.dkim.signing import (
     SigningKey,
     base64_folded,
@@ -43,8 +43,8 @@ class SealError(ValueError):
 
 
 def seal_arc(
-    fields: Iterable[tuple[str, bytes]] | Header,
-    body: bytes | Body,
+    fields: Iterable[tuple[str, bytes]] | CanonicalHeader,
+    body: bytes | CanonicalBody,
     check: ArcCheck,
     results: AuthenticationResults,
     key: SigningKey,
@@ -63,8 +63,8 @@ def seal_arc(
     Raises SealError where the chain has ended, is full or could not be checked for want of the DNS:
     then somebody else may still find that it holds.
     """
-    header = fields if isinstance(fields, Header) else Header(fields)
-    content = body if isinstance(body, Body) else Body(body)
+    header = fields if isinstance(fields, CanonicalHeader) else CanonicalHeader(fields)
+    content = body if isinstance(body, CanonicalBody) else CanonicalBody(body)
     chain = chain_of(header)
     _may_be_sealed(chain, check)
     instance = str(chain.highest + 1)
@@ -101,7 +101,7 @@ def seal_arc(
     return (SEAL, seal), (MESSAGE_SIGNATURE, signature), (RESULTS, stated)
 
 
-def _may_be_sealed(chain: Chain, check: ArcCheck) -> None:
+def _may_be_sealed(chain: ArcChain, check: ArcCheck) -> None:
     if check.result is AuthResult.TEMPERROR:
         raise SealError(f"the chain could not be checked: {check.reason}")
     if chain.ended:
@@ -113,7 +113,7 @@ def _may_be_sealed(chain: Chain, check: ArcCheck) -> None:
         raise SealError("the ARC fields are not those that were checked")
 
 
-def _covered(header: Header, chain: Chain, check: ArcCheck) -> Iterable[bytes]:
+def _covered(header: CanonicalHeader, chain: ArcChain, check: ArcCheck) -> Iterable[bytes]:
     """The fields of the sets before, of which a failed chain has none (RFC 8617 §5.1.2)."""
     if check.result is AuthResult.PASS:
         for one in chain.sets:
@@ -121,7 +121,7 @@ def _covered(header: Header, chain: Chain, check: ArcCheck) -> Iterable[bytes]:
                 yield header.canonical(index, RELAXED)
 
 
-def combined(header: Header, authserv_id: str) -> AuthenticationResults:
+def combined(header: CanonicalHeader, authserv_id: str) -> AuthenticationResults:
     """All that the Authentication-Results of this host say, in order, each once (RFC 8617 §4.1.1).
 
     header: of the message as it leaves. Fields that cannot be read are left out.

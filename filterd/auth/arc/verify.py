@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from filterd.auth.arc.chain import ArcSet, Chain, chain_of
+from filterd.auth.arc.chain import ArcChain, ArcSet, chain_of
 from filterd.auth.arc.fields import (
     MESSAGE_SIGNATURE,
     SEAL,
@@ -22,13 +22,13 @@ from filterd.auth.arc.fields import (
     Seal,
     results_in,
 )
-from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.body import CanonicalBody
 from filterd.auth.dkim.errors import DkimError
-from filterd.auth.dkim.header import Canonicalization, Header, canonical_field
+from filterd.auth.dkim.header import CanonicalHeader, Canonicalization, canonical_field
 from filterd.auth.dkim.limits import DEFAULT, DkimLimits
 from filterd.auth.dkim.record import key_name, key_records, public_key
 from filterd.auth.dkim.signature import KEY_TYPES
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.message import Message
 from filterd.message.authentication import ArcCheck, AuthResult
 from filterd.resolver.answer import RecordType
@@ -36,23 +36,23 @@ from filterd.resolver.answer import RecordType
 
 def begin_arc(
     message: Message,
-    questions: Questions,
+    questions: DnsQuestions,
     limits: DkimLimits = DEFAULT,
     *,
-    body: Body | None = None,
+    body: CanonicalBody | None = None,
     now: float | None = None,
 ) -> None:
     """Ask for all keys at once, and wait for nothing. body: that of the message, if others want
     hashes of it, too. Raises nothing."""
-    _Check(message, questions, limits, body, now).begin()
+    _ChainCheck(message, questions, limits, body, now).begin()
 
 
 def verify_arc(
     message: Message,
-    questions: Questions,
+    questions: DnsQuestions,
     limits: DkimLimits = DEFAULT,
     *,
-    body: Body | None = None,
+    body: CanonicalBody | None = None,
     now: float | None = None,
 ) -> ArcCheck:
     """The result of the message's chain: NONE without one, PASS, FAIL, or TEMPERROR where it failed
@@ -60,25 +60,25 @@ def verify_arc(
 
     body: as in `begin_arc`. now: seconds since 1970, for t= and x=.
     """
-    return _Check(message, questions, limits, body, now).result()
+    return _ChainCheck(message, questions, limits, body, now).result()
 
 
-class _Check:
+class _ChainCheck:
     """One message's chain."""
 
     def __init__(
         self,
         message: Message,
-        questions: Questions,
+        questions: DnsQuestions,
         limits: DkimLimits,
-        body: Body | None,
+        body: CanonicalBody | None,
         now: float | None,
     ) -> None:
         self._questions = questions
         self._limits = limits
-        self._body = body if body is not None else Body.of(message)
+        self._body = body if body is not None else CanonicalBody.of(message)
         self._now = time.time() if now is None else now
-        self._header = Header.of(message)
+        self._header = CanonicalHeader.of(message)
         self._chain = chain_of(self._header, limits)
         self._newest: MessageSignature | None = None
         if self._chain.sets:
@@ -89,7 +89,7 @@ class _Check:
             self._newest = MessageSignature.parse(newest.signed, self._now, self._limits)
         except DkimError as error:
             fault = f"{MESSAGE_SIGNATURE} {newest.instance}: {error.reason}"
-            self._chain = Chain(fault=fault, highest=newest.instance)
+            self._chain = ArcChain(fault=fault, highest=newest.instance)
 
     def _signers(self) -> Iterator[Seal | MessageSignature]:
         if self._newest is not None:
@@ -193,7 +193,7 @@ class _Check:
         return 0
 
 
-def seal_digests(header: Header, sets: tuple[ArcSet, ...]) -> Iterator[bytes]:
+def seal_digests(header: CanonicalHeader, sets: tuple[ArcSet, ...]) -> Iterator[bytes]:
     """The SHA-256 that each seal signs: all sets before it, its own, and itself with an empty b=
     (RFC 8617 §5.1.1)."""
     hasher = hashlib.sha256()

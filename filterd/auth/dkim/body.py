@@ -34,7 +34,7 @@ class BodyHash:
     octets: int
 
 
-class Body:
+class CanonicalBody:
     """The body of one message, from the octet `start` on.
 
     Say with `want` what will be needed, then `hashed` makes all of it in one pass. algorithm: of
@@ -51,7 +51,7 @@ class Body:
         """How often the body was read."""
 
     @classmethod
-    def of(cls, message: Message) -> Body:
+    def of(cls, message: Message) -> CanonicalBody:
         """That of a message as it came."""
         return cls(message.data, message.body_start)
 

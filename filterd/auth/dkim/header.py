@@ -45,7 +45,7 @@ def with_line_ends(octets: bytes) -> bytes:
     return _BARE_LINE_END.sub(b"\r\n", octets)
 
 
-class Header:
+class CanonicalHeader:
     """The fields of one message, top first; canonical forms are made once for all signatures.
 
     fields: name and raw value (all after the colon, without the line end), as `HeaderField` has
@@ -60,7 +60,7 @@ class Header:
         self._canonical: dict[tuple[int, Canonicalization], bytes] = {}
 
     @classmethod
-    def of(cls, message: Message) -> Header:
+    def of(cls, message: Message) -> CanonicalHeader:
         """Those of a message as it came."""
         data = message.data
         spelled = []

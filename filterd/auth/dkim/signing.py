@@ -25,9 +25,9 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.body import CanonicalBody
 from filterd.auth.dkim.fields import OVERSIGNED_FIELDS, SIGNED_FIELDS
-from filterd.auth.dkim.header import Canonicalization, Header, canonical_field
+from filterd.auth.dkim.header import CanonicalHeader, Canonicalization, canonical_field
 from filterd.auth.dkim.limits import DEFAULT, NAMES_LIMIT
 from filterd.message.address import canonical_domain
 
@@ -111,8 +111,8 @@ class SigningKey:
 
 
 def sign(
-    fields: Iterable[tuple[str, bytes]] | Header,
-    body: bytes | Body,
+    fields: Iterable[tuple[str, bytes]] | CanonicalHeader,
+    body: bytes | CanonicalBody,
     key: SigningKey,
     *,
     names: Sequence[str] | None = None,
@@ -126,12 +126,13 @@ def sign(
     folded with CRLF and a tab; " " is to stand between colon and value.
 
     fields: name and raw value (after the colon, without line end) of each, top first, as the
-    message leaves. body: as it leaves; a `Header` and a `Body` serve several signatures. names: of
-    the fields to sign, each once for each field; None for `signed_names`. auid: i=, only if not
-    empty. now: seconds since 1970. lifetime: seconds until x=; None for no end.
+    message leaves. body: as it leaves; a `CanonicalHeader` and a `CanonicalBody` serve several
+    signatures. names: of the fields to sign, each once for each field; None for `signed_names`.
+    auid: i=, only if not empty. now: seconds since 1970. lifetime: seconds until x=; None for no
+    end.
     """
-    signed = fields if isinstance(fields, Header) else Header(fields)
-    content = body if isinstance(body, Body) else Body(body)
+    signed = fields if isinstance(fields, CanonicalHeader) else CanonicalHeader(fields)
+    content = body if isinstance(body, CanonicalBody) else CanonicalBody(body)
     chosen = signed_names(signed) if names is None else [name.lower() for name in names]
     moment = int(time.time() if now is None else now)
     tags = [
@@ -152,7 +153,7 @@ def sign(
 
 
 def signed_names(
-    header: Header,
+    header: CanonicalHeader,
     signed: Iterable[str] = SIGNED_FIELDS,
     oversigned: Iterable[str] = OVERSIGNED_FIELDS,
 ) -> list[str]:

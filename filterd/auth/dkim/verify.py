@@ -10,14 +10,14 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.body import CanonicalBody
 from filterd.auth.dkim.errors import DkimError
-from filterd.auth.dkim.header import Header, canonical_field
+from filterd.auth.dkim.header import CanonicalHeader, canonical_field
 from filterd.auth.dkim.limits import DEFAULT, DkimLimits
 from filterd.auth.dkim.record import KeyRecord, key_name, key_records, public_key
 from filterd.auth.dkim.signature import KEY_TYPES, Signature, beginning_of, signer_of
 from filterd.auth.dkim.tags import TagList
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.message import Message
 from filterd.message.authentication import AuthResult, DkimCheck
 from filterd.resolver.answer import RecordType
@@ -27,24 +27,26 @@ FIELD = "DKIM-Signature"
 
 def begin_dkim(
     message: Message,
-    questions: Questions,
+    questions: DnsQuestions,
     limits: DkimLimits = DEFAULT,
     *,
-    body: Body | None = None,
+    body: CanonicalBody | None = None,
 ) -> None:
     """Ask for all keys at once, and wait for nothing.
 
     body: that of the message, if others want hashes of it, too; it is told which are needed.
     """
-    _Check(message, questions, limits, body or Body.of(message), time.time()).begin()
+    _SignatureCheck(
+        message, questions, limits, body or CanonicalBody.of(message), time.time()
+    ).begin()
 
 
 def verify_dkim(
     message: Message,
-    questions: Questions,
+    questions: DnsQuestions,
     limits: DkimLimits = DEFAULT,
     *,
-    body: Body | None = None,
+    body: CanonicalBody | None = None,
     now: float | None = None,
 ) -> tuple[DkimCheck, ...]:
     """The result of each signature, top first; nothing for a message without one. Raises nothing.
@@ -53,19 +55,19 @@ def verify_dkim(
     `begin_dkim`. now: seconds since 1970, for t= and x=.
     """
     moment = time.time() if now is None else now
-    check = _Check(message, questions, limits, body or Body.of(message), moment)
+    check = _SignatureCheck(message, questions, limits, body or CanonicalBody.of(message), moment)
     return tuple(check.results())
 
 
-class _Check:
+class _SignatureCheck:
     """The signatures of one message, and what they share."""
 
     def __init__(
         self,
         message: Message,
-        questions: Questions,
+        questions: DnsQuestions,
         limits: DkimLimits,
-        body: Body,
+        body: CanonicalBody,
         now: float,
     ) -> None:
         self._questions = questions
@@ -99,14 +101,14 @@ class _Check:
         if not self._read:
             return
         self.begin()
-        header = Header.of(self._message)
+        header = CanonicalHeader.of(self._message)
         for index, one in self._read:
             yield one if isinstance(one, DkimCheck) else self._result(one, index, header)
         if self._left > 0:
             reason = f"{self._left} more, not checked: the limit is {self._limits.signatures}"
             yield DkimCheck(AuthResult.POLICY, reason=reason)
 
-    def _result(self, signature: Signature, index: int, header: Header) -> DkimCheck:
+    def _result(self, signature: Signature, index: int, header: CanonicalHeader) -> DkimCheck:
         check = _shown(signature)
         hashed = self._body.hashed(signature.body, signature.length)
         if signature.length is not None:
@@ -163,7 +165,9 @@ class _Check:
             raise problem
         return failed
 
-    def _good_enough(self, check: DkimCheck, signature: Signature, header: Header) -> DkimCheck:
+    def _good_enough(
+        self, check: DkimCheck, signature: Signature, header: CanonicalHeader
+    ) -> DkimCheck:
         if len(header.places("from")) > signature.names.count("from"):
             # Readers may show the one that was added (RFC 6376 §8.15).
             reason = "there is a From field that is not signed"

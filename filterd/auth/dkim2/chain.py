@@ -11,7 +11,13 @@ from itertools import pairwise
 
 from filterd.auth.dkim.errors import DkimError
 from filterd.auth.dkim.record import key_name
-from filterd.auth.dkim2.fields import INSTANCE, SIGNATURE, Dkim2Signature, MessageInstance, Path
+from filterd.auth.dkim2.fields import (
+    INSTANCE,
+    SIGNATURE,
+    Dkim2Path,
+    Dkim2Signature,
+    MessageInstance,
+)
 from filterd.auth.dkim2.limits import (
     AGE_LIMIT,
     FIELDS_SIZE_LIMIT,
@@ -24,14 +30,14 @@ from filterd.message import Envelope, Message
 
 
 @dataclass(frozen=True, slots=True)
-class Chain:
+class Dkim2Chain:
     """signatures, instances: the oldest first, numbered from 1 without gap."""
 
     signatures: tuple[Dkim2Signature, ...]
     instances: tuple[MessageInstance, ...]
 
     @classmethod
-    def of(cls, message: Message) -> Chain | None:
+    def of(cls, message: Message) -> Dkim2Chain | None:
         """Those of a message, None where it has no such field. Raises DkimError.
 
         They are counted and measured before anything else is done.
@@ -103,10 +109,10 @@ class Chain:
         newest = routes[-1]
         if newest.sender is None:
             raise DkimError(f"{newest.who} unexpected nd= tag")
-        if newest.sender != Path.of(envelope.sender):
+        if newest.sender != Dkim2Path.of(envelope.sender):
             raise DkimError(f"{newest.who} MAIL FROM did not match")
         for recipient in envelope.recipients:
-            if Path.of(recipient.address) not in newest.recipients:
+            if Dkim2Path.of(recipient.address) not in newest.recipients:
                 raise DkimError(f"{newest.who} RCPT TO did not match")
         for before, after in pairwise(routes):
             if before.sender is None:
@@ -122,23 +128,23 @@ class _Route:
 
     who: str
     domain: str
-    sender: Path | None
-    recipients: frozenset[Path]
+    sender: Dkim2Path | None
+    recipients: frozenset[Dkim2Path]
     next_domain: str
 
     @classmethod
     def of(cls, one: Dkim2Signature) -> _Route:
         who = f"{SIGNATURE} i={one.sequence}"
         try:
-            sender = None if one.sender is None else Path.parse(one.sender, "mf")
-            recipients = frozenset(Path.parse(path, "rt") for path in one.recipients)
+            sender = None if one.sender is None else Dkim2Path.parse(one.sender, "mf")
+            recipients = frozenset(Dkim2Path.parse(path, "rt") for path in one.recipients)
         except DkimError as error:
             raise DkimError(f"{who}: {error.reason}") from None
         if sender is not None and sender != ("", "") and not is_within(sender.domain, one.domain):
             raise DkimError(f"{who} MAIL FROM and d= do not match")
         return cls(who, one.domain, sender, recipients, one.next_domain)
 
-    def is_from(self, recipients: frozenset[Path]) -> bool:
+    def is_from(self, recipients: frozenset[Dkim2Path]) -> bool:
         """Whether it is one of the recipients of the host before who sends it."""
         for _local, domain in recipients:
             if self.sender is not None:

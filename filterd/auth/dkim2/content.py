@@ -10,9 +10,9 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 
-from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.body import CanonicalBody
 from filterd.auth.dkim.errors import DkimError
-from filterd.auth.dkim.header import Canonicalization, Header
+from filterd.auth.dkim.header import CanonicalHeader, Canonicalization
 from filterd.auth.dkim2.fields import INSTANCE, MessageInstance
 from filterd.auth.dkim2.limits import HEADER_FIELDS_LIMIT, RECREATED_SIZE_LIMIT
 from filterd.auth.dkim2.recipe import Budget, body_before, fields_before
@@ -24,13 +24,15 @@ SHARED_HASH = "sha256"
 """The hash of bodies that DKIM and ARC take, too."""
 
 
-def check_content(message: Message, instances: Sequence[MessageInstance], body: Body) -> None:
+def check_content(
+    message: Message, instances: Sequence[MessageInstance], body: CanonicalBody
+) -> None:
     """Whether the message is what its newest instance says, and was what the older ones say.
 
     body: that of the message. Raises DkimError: FAIL where a hash differs, PERMERROR where an older
     form cannot be made.
     """
-    fields = _fields_of(Header.of(message))
+    fields = _fields_of(CanonicalHeader.of(message))
     text = _Text(message, body)
     budget = Budget()
     for instance in reversed(instances):
@@ -66,7 +68,7 @@ def header_digest(fields: Mapping[str, Sequence[bytes]], algorithm: str) -> byte
     return hasher.digest()
 
 
-def _fields_of(header: Header) -> dict[str, Sequence[bytes]]:
+def _fields_of(header: CanonicalHeader) -> dict[str, Sequence[bytes]]:
     if len(header) > HEADER_FIELDS_LIMIT:
         raise DkimError(f"more than {HEADER_FIELDS_LIMIT} header fields")
     found: dict[str, list[bytes]] = {}
@@ -81,14 +83,14 @@ def _fields_of(header: Header) -> dict[str, Sequence[bytes]]:
 class _Text:
     """The body of one instance."""
 
-    def __init__(self, message: Message | None, body: Body, made: bytes = b"") -> None:
+    def __init__(self, message: Message | None, body: CanonicalBody, made: bytes = b"") -> None:
         self._message = message
         self._made = made
         self._hashed = {SHARED_HASH: body}
 
     def before(self, made: bytes) -> _Text:
         """That of an older instance."""
-        return _Text(None, Body(made), made)
+        return _Text(None, CanonicalBody(made), made)
 
     @property
     def octets(self) -> bytes:
@@ -106,8 +108,8 @@ class _Text:
         if body is None:
             message = self._message
             if message is None:
-                body = Body(self._made, algorithm=algorithm)
+                body = CanonicalBody(self._made, algorithm=algorithm)
             else:
-                body = Body(message.data, message.body_start, algorithm=algorithm)
+                body = CanonicalBody(message.data, message.body_start, algorithm=algorithm)
             self._hashed[algorithm] = body
         return body.hashed(Canonicalization.SIMPLE).digest

@@ -38,7 +38,7 @@ _PRINTABLE = re.compile(r"[!-~]*+")
 _TEXTSTRING = re.compile(r"[A-Za-z0-9_-]++")
 
 
-class Path(NamedTuple):
+class Dkim2Path(NamedTuple):
     """An address of the envelope, to be compared: the local part as it is, the domain in lower case
     and A-labels. Both are "" for the null reverse-path."""
 
@@ -46,13 +46,13 @@ class Path(NamedTuple):
     domain: str
 
     @classmethod
-    def of(cls, address: str) -> Path:
+    def of(cls, address: str) -> Dkim2Path:
         """That of an address without angle brackets."""
         local, at, domain = address.rpartition("@")
         return cls(local, canonical_domain(domain)) if at else cls(address, "")
 
     @classmethod
-    def parse(cls, octets: bytes, tag: str) -> Path:
+    def parse(cls, octets: bytes, tag: str) -> Dkim2Path:
         """That of a path in angle brackets (8.5, 8.6). Raises DkimError."""
         if len(octets) < 2 or octets[:1] != b"<" or octets[-1:] != b">":
             raise DkimError(f"{tag}= has a path without angle brackets")

@@ -5,23 +5,27 @@ from __future__ import annotations
 import hashlib
 import time
 
-from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.body import CanonicalBody
 from filterd.auth.dkim.errors import DkimError
 from filterd.auth.dkim.header import Canonicalization
 from filterd.auth.dkim.record import KeyRecord, key_name, public_key
 from filterd.auth.dkim.signature import KEY_TYPES
-from filterd.auth.dkim2.chain import Chain
+from filterd.auth.dkim2.chain import Dkim2Chain
 from filterd.auth.dkim2.content import SHARED_HASH, check_content
 from filterd.auth.dkim2.fields import SIGNATURE, Dkim2Signature, SignatureSet
 from filterd.auth.dkim2.limits import KEYS
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.message import Message
 from filterd.message.authentication import AuthResult, Dkim2Check
 from filterd.resolver.answer import DnsAnswer, DnsStatus, RecordType
 
 
 def begin_dkim2(
-    message: Message, questions: Questions, *, body: Body | None = None, now: float | None = None
+    message: Message,
+    questions: DnsQuestions,
+    *,
+    body: CanonicalBody | None = None,
+    now: float | None = None,
 ) -> None:
     """Ask for all keys at once, and wait for nothing; for none where it is clear without them.
 
@@ -42,21 +46,25 @@ def begin_dkim2(
 
 
 def verify_dkim2(
-    message: Message, questions: Questions, *, body: Body | None = None, now: float | None = None
+    message: Message,
+    questions: DnsQuestions,
+    *,
+    body: CanonicalBody | None = None,
+    now: float | None = None,
 ) -> Dkim2Check:
     """The result of all signatures together; NONE for a message without one. Raises nothing.
 
     PASS, FAIL, PERMERROR and TEMPERROR as in section 11.1. body: as in `begin_dkim2`. now: seconds
     since 1970, for t=.
     """
-    chain: Chain | None = None
+    chain: Dkim2Chain | None = None
     try:
         chain = _read(message, now)
         if chain is None:
             return Dkim2Check(AuthResult.NONE)
         for name in chain.keys:
             questions.start(name, RecordType.TXT)
-        check_content(message, chain.instances, body or Body.of(message))
+        check_content(message, chain.instances, body or CanonicalBody.of(message))
         check_signatures(chain, questions)
     except DkimError as error:
         # The draft has four results; POLICY is DKIM's word for a key that is not accepted.
@@ -67,15 +75,15 @@ def verify_dkim2(
     return Dkim2Check(AuthResult.PASS, len(domains), domains, chain.changed_by)
 
 
-def _read(message: Message, now: float | None) -> Chain | None:
-    chain = Chain.of(message)
+def _read(message: Message, now: float | None) -> Dkim2Chain | None:
+    chain = Dkim2Chain.of(message)
     if chain is not None:
         chain.check_times(time.time() if now is None else now)
         chain.check_custody(message.envelope)
     return chain
 
 
-def check_signatures(chain: Chain, questions: Questions) -> None:
+def check_signatures(chain: Dkim2Chain, questions: DnsQuestions) -> None:
     """All signatures (11.5, 11.6), the newest first. Raises DkimError: TEMPERROR only where nothing
     worse was found."""
     unanswered: DkimError | None = None
@@ -96,7 +104,7 @@ def check_signatures(chain: Chain, questions: Questions) -> None:
         raise unanswered
 
 
-def _digests(chain: Chain) -> list[bytes]:
+def _digests(chain: Dkim2Chain) -> list[bytes]:
     """What each signature signs (9.6): the instances up to its own, the signatures before it, and
     its own field without the signatures."""
     prefixes = [hashlib.sha256()]
@@ -115,7 +123,7 @@ def _digests(chain: Chain) -> list[bytes]:
 
 
 def _check_one(
-    one: Dkim2Signature, part: SignatureSet, digest: bytes, questions: Questions
+    one: Dkim2Signature, part: SignatureSet, digest: bytes, questions: DnsQuestions
 ) -> None:
     record = _record(questions.answer(key_name(one.domain, part.selector), RecordType.TXT))
     if record.key_type != KEY_TYPES[part.algorithm]:

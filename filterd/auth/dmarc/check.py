@@ -15,7 +15,7 @@ from dataclasses import replace
 from filterd.auth.dmarc.authors import author_domains
 from filterd.auth.dmarc.record import Alignment, DmarcRecord
 from filterd.auth.dmarc.walk import Walk, begin_walk, walk
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.message.address import canonical_domain
 from filterd.message.authentication import (
     AuthResult,
@@ -51,7 +51,7 @@ mostly, and may fail, or not be found out, as he likes."""
 _NOT_PRINTABLE = re.compile(r"[^ -~]")
 
 
-def begin_dmarc(message: Message, questions: Questions) -> None:
+def begin_dmarc(message: Message, questions: DnsQuestions) -> None:
     """Ask what `check_dmarc` will need, and wait for nothing."""
     domains = author_domains(message).domains
     for domain in domains:
@@ -62,7 +62,7 @@ def begin_dmarc(message: Message, questions: Questions) -> None:
 
 
 def check_dmarc(
-    message: Message, spf: SpfCheck | None, dkim: Iterable[DkimCheck], questions: Questions
+    message: Message, spf: SpfCheck | None, dkim: Iterable[DkimCheck], questions: DnsQuestions
 ) -> DmarcCheck:
     """Whether an identifier that is proven and aligned stands for the author; raises nothing.
 
@@ -101,7 +101,7 @@ def _severity(check: DmarcCheck) -> int:
 class _Walks:
     """The walks of one message: those of its identifiers are few, and each is made once."""
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: DnsQuestions) -> None:
         self.questions = questions
         self._found: dict[str, Walk | None] = {}
 
@@ -171,7 +171,7 @@ def _check(domain: str, identifiers: Iterable[_Identifier], walks: _Walks) -> Dm
 
 
 def _policy(
-    walked: Walk, name: str, record: DmarcRecord, questions: Questions
+    walked: Walk, name: str, record: DmarcRecord, questions: DnsQuestions
 ) -> tuple[DmarcPolicy | None, str]:
     """What the record asks for the author domain, and why that is uncertain, in words."""
     subdomain = name != walked.domain

@@ -131,7 +131,7 @@ class DmarcRecord:
         # Octets outside of ASCII fit into no value: their tag is damaged, and no other.
         text = octets.decode("latin-1")
         tags, damaged = _tags(text[begin.end() :])
-        values = _Values(tags, damaged)
+        values = _RecordValues(tags, damaged)
         return cls(
             text,
             p=values.one("p", DmarcPolicy),
@@ -207,7 +207,7 @@ def _tags(text: str) -> tuple[dict[str, str], set[str]]:
 _Value = TypeVar("_Value", bound=StrEnum)
 
 
-class _Values:
+class _RecordValues:
     """Reads values, and notes which are damaged."""
 
     def __init__(self, tags: dict[str, str], damaged: set[str]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from filterd.auth.dmarc.record import DmarcRecord, Psd
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.resolver.answer import RecordType
 
 QUERIES_LIMIT = 8
@@ -67,13 +67,13 @@ class Walk:
         return self.found[-1] if self.found else None
 
 
-def begin_walk(domain: str, questions: Questions) -> None:
+def begin_walk(domain: str, questions: DnsQuestions) -> None:
     """Ask for all that a walk may need: most walks go on to the top."""
     for name in walked(domain):
         questions.start(PREFIX + name, RecordType.TXT)
 
 
-def walk(domain: str, questions: Questions) -> Walk:
+def walk(domain: str, questions: DnsQuestions) -> Walk:
     """Walk from the domain, in A-labels, to the top; raises nothing."""
     found: list[tuple[str, DmarcRecord]] = []
     for name in walked(domain):
@@ -91,7 +91,7 @@ def walk(domain: str, questions: Questions) -> Walk:
     return Walk(domain, tuple(found))
 
 
-def organizational_domain(domain: str, questions: Questions) -> str:
+def organizational_domain(domain: str, questions: DnsQuestions) -> str:
     """The organizational domain of a domain in A-labels, the domain itself where the DNS does not
     answer; at most `QUERIES_LIMIT` questions."""
     found = walk(domain, questions)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.auth.spf.evaluation import Evaluation
 from filterd.auth.spf.identities import domain_of, parts_of
-from filterd.auth.spf.macros import Session
-from filterd.auth.spf.record import Client
+from filterd.auth.spf.macros import SpfSession
+from filterd.auth.spf.record import ClientAddress
 from filterd.message.authentication import AuthResult, SpfCheck, SpfIdentity
 from filterd.resolver.answer import RecordType
 
 Ip = IPv4Address | IPv6Address
 
 
-def begin_spf(questions: Questions, helo: str, sender: str) -> None:
+def begin_spf(questions: DnsQuestions, helo: str, sender: str) -> None:
     """Start the questions that `check_spf` will ask first."""
     for domain in dict.fromkeys((domain_of(parts_of(sender)[1]), domain_of(helo))):
         if domain:
@@ -24,7 +24,7 @@ def begin_spf(questions: Questions, helo: str, sender: str) -> None:
 
 
 def check_spf(
-    questions: Questions, client: Ip, helo: str, sender: str, *, host: str
+    questions: DnsQuestions, client: Ip, helo: str, sender: str, *, host: str
 ) -> tuple[SpfCheck, SpfCheck]:
     """The results for MAIL FROM and for HELO (§2.3, §2.4). Never raises.
 
@@ -33,7 +33,7 @@ def check_spf(
     this host, macro `r`.
     """
     begin_spf(questions, helo, sender)
-    client = Client.of(client).address
+    client = ClientAddress.of(client).address
     named = domain_of(helo)
     # As a macro has it: in A-labels if it is a domain, else as the client said it.
     helo = named or helo
@@ -49,7 +49,7 @@ def check_spf(
 
 
 def _check(
-    questions: Questions,
+    questions: DnsQuestions,
     client: Ip,
     sender: tuple[str, str],
     helo: str,
@@ -59,7 +59,7 @@ def _check(
     local, domain = sender
     if not domain:
         return SpfCheck(AuthResult.NONE, "", identity, reason="no domain that the DNS could hold")
-    session = Session(client, local, domain, helo, host)
+    session = SpfSession(client, local, domain, helo, host)
     evaluation = Evaluation(questions, session)
     found = evaluation.check_host(domain)
     explanation = ""

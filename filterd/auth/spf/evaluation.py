@@ -10,21 +10,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.auth.spf.macros import (
     EXPLANATION_TEXT_LIMIT,
     MacroError,
     MacroString,
     MacroValues,
-    Session,
+    SpfSession,
     parse_macros,
 )
 from filterd.auth.spf.record import (
-    Client,
+    ClientAddress,
     Directive,
     Mechanism,
-    Record,
     RecordError,
+    SpfRecord,
     is_record,
     parse_record,
     shown,
@@ -50,7 +50,7 @@ ADDRESSES_LIMIT = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SpfOutcome:
     """explanation: the exp= of the record that decided."""
 
     result: AuthResult
@@ -64,21 +64,21 @@ class _StopError(Exception):
 
     def __init__(self, result: AuthResult, reason: str) -> None:
         super().__init__(reason)
-        self.outcome = Outcome(result, reason=reason)
+        self.outcome = SpfOutcome(result, reason=reason)
 
 
 class Evaluation:
     """One check: what it has asked counts through all included records."""
 
-    def __init__(self, questions: Questions, session: Session) -> None:
+    def __init__(self, questions: DnsQuestions, session: SpfSession) -> None:
         self._questions = questions
         self._values = MacroValues(session, self.validated_name)
-        self._client = Client.of(session.client)
+        self._client = ClientAddress.of(session.client)
         self._kind = RecordType.A if self._client.version == 4 else RecordType.AAAA
         self.lookups = 0
         self.void = 0
 
-    def check_host(self, domain: str) -> Outcome:
+    def check_host(self, domain: str) -> SpfOutcome:
         """The result for a domain (§4)."""
         try:
             return self._evaluated(domain)
@@ -110,11 +110,11 @@ class Evaluation:
         )
         return next(self._validated(names), "unknown")
 
-    def _evaluated(self, domain: str) -> Outcome:
+    def _evaluated(self, domain: str) -> SpfOutcome:
         self._use(domain)
         record = self._record(domain)
         if record is None:
-            return Outcome(AuthResult.NONE)
+            return SpfOutcome(AuthResult.NONE)
         self._start(record)
         for directive in record.directives:
             if directive.asks:
@@ -123,9 +123,9 @@ class Evaluation:
             else:
                 matches = directive.holds(self._client)
             if matches:
-                return Outcome(directive.result, directive.text, record.explanation)
+                return SpfOutcome(directive.result, directive.text, record.explanation)
         if record.redirect is None:
-            return Outcome(AuthResult.NEUTRAL)
+            return SpfOutcome(AuthResult.NEUTRAL)
         self._count("redirect")
         found = self._evaluated(self._name(record.redirect) or "")
         if found.result is AuthResult.NONE:
@@ -136,7 +136,7 @@ class Evaluation:
         if self._values.domain != domain:
             self._values.use(domain)
 
-    def _record(self, domain: str) -> Record | None:
+    def _record(self, domain: str) -> SpfRecord | None:
         if "." not in domain:
             return None
         answer = self._answer(domain, RecordType.TXT)
@@ -150,7 +150,7 @@ class Evaluation:
         except RecordError as error:
             raise _StopError(AuthResult.PERMERROR, f"{shown(domain)}: {error}") from None
 
-    def _start(self, record: Record) -> None:
+    def _start(self, record: SpfRecord) -> None:
         """Ask at once what has to be asked unless an earlier term matches."""
         left = TERMS_LIMIT - self.lookups
         for directive in record.directives:

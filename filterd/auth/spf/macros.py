@@ -101,7 +101,7 @@ def _parsed(text: str, *, explanation: bool) -> tuple[MacroString, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class SpfSession:
     """What is known of a client and the identity that is checked. local, domain: of the sender.
     host: the name of this host."""
 
@@ -118,7 +118,7 @@ class MacroValues:
     domain: whose record is evaluated now. validated: asks for the name of the client, `%{p}`.
     """
 
-    def __init__(self, session: Session, validated: Callable[[], str]) -> None:
+    def __init__(self, session: SpfSession, validated: Callable[[], str]) -> None:
         self.session = session
         self.domain = session.domain
         self._validated = validated

@@ -60,14 +60,14 @@ _WITHOUT_DNS = frozenset({Mechanism.ALL, Mechanism.IP4, Mechanism.IP6})
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class ClientAddress:
     """The address of the client as a number; an IPv4 address in IPv6 is one of IPv4 (§5)."""
 
     version: int
     number: int
 
     @classmethod
-    def of(cls, address: IPv4Address | IPv6Address) -> Client:
+    def of(cls, address: IPv4Address | IPv6Address) -> ClientAddress:
         """The client with this address."""
         if isinstance(address, IPv6Address):
             address = address.ipv4_mapped or address
@@ -102,22 +102,22 @@ class Directive:
         """Whether it takes the DNS to tell if it matches (§4.6.4)."""
         return self.mechanism not in _WITHOUT_DNS
 
-    def holds(self, client: Client) -> bool:
+    def holds(self, client: ClientAddress) -> bool:
         """Whether one that does not ask matches."""
         if self.version != client.version:
             return self.mechanism is Mechanism.ALL
         return self._prefix(client, client.number) == self.network
 
-    def covers(self, client: Client, address: int) -> bool:
+    def covers(self, client: ClientAddress, address: int) -> bool:
         """Whether the client is in the network of an address of the same version."""
         return self._prefix(client, client.number) == self._prefix(client, address)
 
-    def _prefix(self, client: Client, address: int) -> int:
+    def _prefix(self, client: ClientAddress, address: int) -> int:
         return address >> (32 - self.length4 if client.version == 4 else 128 - self.length6)
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class SpfRecord:
     """directives: in their order. redirect, explanation: targets of the modifiers, None without."""
 
     directives: tuple[Directive, ...]
@@ -130,14 +130,14 @@ def is_record(text: bytes) -> bool:
     return _IS_RECORD.match(text) is not None
 
 
-def parse_record(text: bytes) -> Record:
+def parse_record(text: bytes) -> SpfRecord:
     """Read a record for which `is_record` is true. Raises RecordError."""
     if len(text) > RECORD_LIMIT:
         raise RecordError(f"a record of {len(text)} octets, expected at most {RECORD_LIMIT}")
     return _remembered(text) if len(text) <= REMEMBERED_SIZE else _parsed(text)
 
 
-def _parsed(text: bytes) -> Record:
+def _parsed(text: bytes) -> SpfRecord:
     # What is not ASCII is a letter of no term.
     terms = text.decode("ascii", "replace")[len("v=spf1") :].split(" ")
     directives: list[Directive] = []
@@ -159,7 +159,7 @@ def _parsed(text: bytes) -> Record:
             targets[name] = parse_domain_spec(modifier[2])
         except MacroError as error:
             raise RecordError(f'term "{shown(term)}": {error}') from None
-    return Record(tuple(directives), targets.get("redirect"), targets.get("exp"))
+    return SpfRecord(tuple(directives), targets.get("redirect"), targets.get("exp"))
 
 
 _remembered = lru_cache(REMEMBERED)(_parsed)

@@ -20,13 +20,13 @@ import numpy as np
 
 from filterd.bayes.lab.measures import Labels, Measures, Scores, measure
 from filterd.bayes.lab.parallel import ONE_READER, Readers
-from filterd.bayes.lab.train import Progress, Source, labelled_items, no_progress
+from filterd.bayes.lab.train import Progress, TrainingSource, labelled_items, no_progress
 from filterd.bayes.model.classifier import Learned, trust
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.reading import FeatureReader
 from filterd.bayes.model.store import StoredModel
 from filterd.bayes.model.tokens import Features
-from filterd.mailfiles.items import Item
+from filterd.mailfiles.items import MailItem
 from filterd.mailfiles.selection import Skips
 
 ProtocolName = Literal["immediate", "delayed", "batch", "fixed"]
@@ -121,7 +121,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class EvaluationPlan:
     """How to run. shuffle: seed of the order, None for the order of the index."""
 
     protocol: ProtocolName = "immediate"
@@ -129,15 +129,15 @@ class Plan:
     lag: int = DEFAULT_LAG
     shuffle: int | None = None
 
-    def order(self, items: list[Item]) -> None:
+    def order(self, items: list[MailItem]) -> None:
         """Put messages into the order of the plan."""
         if self.shuffle is not None:
             random.Random(self.shuffle).shuffle(items)  # noqa: S311  # no secret in an order
 
 
 def evaluate(
-    sources: Sequence[Source],
-    plan: Plan,
+    sources: Sequence[TrainingSource],
+    plan: EvaluationPlan,
     examined: Examined,
     progress: Progress = no_progress,
     readers: Readers = ONE_READER,
@@ -150,8 +150,8 @@ def evaluate(
 
 
 def run(
-    items: Sequence[Item],
-    plan: Plan,
+    items: Sequence[MailItem],
+    plan: EvaluationPlan,
     examined: Examined,
     progress: Progress = no_progress,
     readers: Readers = ONE_READER,
@@ -171,7 +171,7 @@ def run(
         result.learn_seconds += clock() - begin
         result.total_learned += 1
 
-    def note(item: Item, score: float, seconds: float) -> None:
+    def note(item: MailItem, score: float, seconds: float) -> None:
         assert item.label is not None
         result.classify_seconds += seconds
         result.names.append(item.name)

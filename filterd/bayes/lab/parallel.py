@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from filterd.mailfiles.items import Item
+from filterd.mailfiles.items import MailItem
 from filterd.mailfiles.mail_file import SkippedError
 from filterd.mailfiles.selection import Skips
 from filterd.system.child import keep_children_safe
@@ -43,10 +43,10 @@ class ClusterError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Read(Generic[T]):
+class ReadMessage(Generic[T]):
     """One message, read. seconds: of CPU time; octets: of the message."""
 
-    item: Item
+    item: MailItem
     seen: T
     seconds: float
     octets: int
@@ -66,11 +66,11 @@ class Readers:
 
     def read(
         self,
-        items: Sequence[Item],
+        items: Sequence[MailItem],
         read: Callable[[bytes], T],
         bundle: int = BUNDLE,
         skips: Skips | None = None,
-    ) -> Iterator[Read[T]]:
+    ) -> Iterator[ReadMessage[T]]:
         """Yield every message in order, with what `read` made of it.
 
         bundle: messages of one task. skips: counts what cannot be read and is left out; without it
@@ -81,7 +81,7 @@ class Readers:
         """
         if self.jobs == 1 and self.cluster is None:
             for item, data in _data(items, skips):
-                yield Read(item, *_timed(read, data), len(data))
+                yield ReadMessage(item, *_timed(read, data), len(data))
             return
         with ExitStack() as stack:
             parallel, size = self._parallel(stack)
@@ -127,7 +127,7 @@ class Readers:
 ONE_READER = Readers()
 
 
-def _data(items: Sequence[Item], skips: Skips | None) -> Iterator[tuple[Item, bytes]]:
+def _data(items: Sequence[MailItem], skips: Skips | None) -> Iterator[tuple[MailItem, bytes]]:
     """Read messages, and count those that cannot be read."""
     for item in items:
         try:
@@ -142,17 +142,17 @@ def _data(items: Sequence[Item], skips: Skips | None) -> Iterator[tuple[Item, by
 
 def _read_elsewhere(
     parallel: ParallelMap,
-    items: Sequence[Item],
+    items: Sequence[MailItem],
     read: Callable[[bytes], T],
     bundle: int,
     bundles: int,
     skips: Skips | None,
-) -> Iterator[Read[T]]:
+) -> Iterator[ReadMessage[T]]:
     """Yield messages that others read, and let them read the next ones meanwhile."""
     ahead = bundle * bundles
     unpack: Callable[[Any], T] | None = getattr(read, "unpack", None)
 
-    def start(first: int) -> Future[list[tuple[Item, Any, float, int]]]:
+    def start(first: int) -> Future[list[tuple[MailItem, Any, float, int]]]:
         return thread.submit(
             _read_some, parallel, items[first : first + ahead], read, bundle, skips
         )
@@ -164,16 +164,16 @@ def _read_elsewhere(
             if first < len(items):
                 coming = start(first)
             for item, seen, seconds, octets in found:
-                yield Read(item, unpack(seen) if unpack else seen, seconds, octets)
+                yield ReadMessage(item, unpack(seen) if unpack else seen, seconds, octets)
 
 
 def _read_some(
     parallel: ParallelMap,
-    items: Sequence[Item],
+    items: Sequence[MailItem],
     read: Callable[[bytes], T],
     bundle: int,
     skips: Skips | None,
-) -> list[tuple[Item, Any, float, int]]:
+) -> list[tuple[MailItem, Any, float, int]]:
     there = list(_data(items, skips))
     messages = [data for _item, data in there]
     bundles = [messages[i : i + bundle] for i in range(0, len(messages), bundle)]

@@ -15,10 +15,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from filterd.bayes.lab.parallel import Readers
-from filterd.bayes.lab.train import Source, TrainReport, labelled_items
+from filterd.bayes.lab.train import TrainingSource, TrainReport, labelled_items
 from filterd.bayes.model.online import OnlineModel, merged
 from filterd.bayes.model.reading import hasher_of
-from filterd.mailfiles.items import Item
+from filterd.mailfiles.items import MailItem
 from filterd.mailfiles.mail_file import SkippedError
 from filterd.mailfiles.selection import Skips
 from filterd.message import Message
@@ -28,7 +28,7 @@ from filterd.message import Message
 class _Trainer:
     salt: bytes
 
-    def __call__(self, items: Sequence[Item]) -> tuple[OnlineModel, Skips]:
+    def __call__(self, items: Sequence[MailItem]) -> tuple[OnlineModel, Skips]:
         model, hasher, skips = OnlineModel.empty(), hasher_of(self.salt), Skips()
         for item in items:
             try:
@@ -41,7 +41,7 @@ class _Trainer:
 
 
 def train_parts(
-    sources: Sequence[Source], salt: bytes, shards: int, readers: Readers
+    sources: Sequence[TrainingSource], salt: bytes, shards: int, readers: Readers
 ) -> tuple[OnlineModel, TrainReport]:
     """`train_shards` of all labelled messages of the sources."""
     begin = time.monotonic()
@@ -53,7 +53,7 @@ def train_parts(
 
 
 def train_shards(
-    items: Sequence[Item], salt: bytes, shards: int, readers: Readers
+    items: Sequence[MailItem], salt: bytes, shards: int, readers: Readers
 ) -> tuple[OnlineModel, Skips]:
     """Train a model of labelled messages in that many parts, which `readers` train at once; return
     it and what was left out.

@@ -18,7 +18,7 @@ from typing import TypeVar
 from filterd.bayes.lab.parallel import ONE_READER, Readers
 from filterd.mailfiles import corpora
 from filterd.mailfiles.corpora import find_messages
-from filterd.mailfiles.items import Item
+from filterd.mailfiles.items import MailItem
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.mailfiles.selection import Skips, only_mail
 
@@ -35,7 +35,7 @@ def no_progress(_done: int, _total: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class TrainingSource:
     """Where mail is, and its class where the caller knows it (None: as labels or folders say)."""
 
     path: str
@@ -59,12 +59,14 @@ class TrainReport:
     skips: Skips = field(default_factory=Skips)
 
 
-def labelled_items(sources: Sequence[Source], stack: ExitStack) -> tuple[list[Item], int]:
+def labelled_items(
+    sources: Sequence[TrainingSource], stack: ExitStack
+) -> tuple[list[MailItem], int]:
     """The labelled messages of all sources in the order in which to learn them, and how many had
     no label. Reading one that is not mail raises SkippedError.
 
     Raises CorpusError if a source cannot be read or nothing in it has a label."""
-    items: list[Item] = []
+    items: list[MailItem] = []
     unlabelled = 0
     ordered = True
     for source in sources:
@@ -75,7 +77,7 @@ def labelled_items(sources: Sequence[Source], stack: ExitStack) -> tuple[list[It
             if label is None:
                 unlabelled += 1
             else:
-                items.append(only_mail(Item(label, item.name, item.read)))
+                items.append(only_mail(MailItem(label, item.name, item.read)))
     if not items:
         names = ", ".join(source.path for source in sources)
         raise CorpusError(
@@ -93,7 +95,7 @@ def is_index(path: str) -> bool:
 
 
 def train(
-    sources: Sequence[Source],
+    sources: Sequence[TrainingSource],
     read: Callable[[bytes], T],
     teach: Callable[[T, bool], object],
     progress: Progress = no_progress,

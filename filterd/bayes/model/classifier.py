@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from filterd.bayes.model.online import OnlineModel, Score, Weighed, logistic
+from filterd.bayes.model.online import OnlineModel, Score, WeighedFeatures, logistic
 from filterd.bayes.model.store import StoredModel
 from filterd.bayes.model.text import Text, text_of
 from filterd.bayes.model.tokens import Features, Hasher, distinct_words
@@ -77,7 +77,7 @@ class WeightedModel:
     stored: StoredModel
     hasher: Hasher
 
-    def weigh(self) -> Weighed:
+    def weigh(self) -> WeighedFeatures:
         """What the model knows of each feature; asked for only by explanations."""
         return self.stored.model.weigh(self.features)
 

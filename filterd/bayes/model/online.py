@@ -117,7 +117,7 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class WeighedFeatures:
     """What the model knows of each feature of one message: the weights of its grams and of its
     words and pairs, and the counts' log-odds of its words and pairs, then of its skips."""
 
@@ -170,9 +170,9 @@ class OnlineModel:
         """Return the opinion of a message with these features; 0.0 for one without any."""
         return self.opinions(features)[1]
 
-    def weigh(self, features: Features) -> Weighed:
+    def weigh(self, features: Features) -> WeighedFeatures:
         """Look up every feature of a message."""
-        return Weighed(
+        return WeighedFeatures(
             self.weights.take(features.grams).astype(np.float64),
             self.weights.take(features.words).astype(np.float64),
             self.evidence(features),

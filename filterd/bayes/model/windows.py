@@ -45,7 +45,7 @@ class WindowSums:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class WindowFeatures:
     """The features of a window and of the header fields, as the linear learner uses them."""
 
     grams: Indices
@@ -57,11 +57,11 @@ class Part:
         return len(self.grams) + len(self.words)
 
 
-def part_of(features: Features, start: int, end: int) -> Part:
+def part_of(features: Features, start: int, end: int) -> WindowFeatures:
     """The grams, words and pairs that `window_sums` counts for the window of these words."""
     at, _ = word_of(features)
     inside = (at < features.header_words) | ((at >= start) & (at < end))
-    return Part(features.grams[: header_grams(features)], features.words[inside])
+    return WindowFeatures(features.grams[: header_grams(features)], features.words[inside])
 
 
 def is_long(features: Features) -> bool:

@@ -19,7 +19,7 @@ from filterd.bayes.site.learned import AUTOMATIC, JournalError
 from filterd.bayes.site.schema import SCHEMA, WINDOW, lessons
 from filterd.database.copying import copy_tables
 from filterd.database.engine import Database, DatabaseError, database, errors
-from filterd.database.prepared import Prepared
+from filterd.database.prepared import PreparedStatement
 
 PENDING_LIMIT = 1000
 """Messages whose lessons are entered with one statement, some 300 octets each."""
@@ -58,8 +58,8 @@ class JournalTables:
             stack.callback(self._database.leave, self)
             connected = self._database.sole_connection if alone else self._database.connection
             self._sql = stack.enter_context(connected(self))
-            self._find = Prepared(self._sql, _FIND.where(_OF_KEY, IS_IN_MODEL).limit(1))
-            self._find_word = Prepared(self._sql, _FIND_WORD)
+            self._find = PreparedStatement(self._sql, _FIND.where(_OF_KEY, IS_IN_MODEL).limit(1))
+            self._find_word = PreparedStatement(self._sql, _FIND_WORD)
             self._stack = stack.pop_all()
 
     def is_in(self, file: Path) -> bool:
@@ -147,7 +147,7 @@ class JournalTables:
         with self._errors():
             return copy_tables(other._sql, self._sql, SCHEMA)
 
-    def _one(self, prepared: Prepared, key: bytes) -> tuple[Any, ...] | None:
+    def _one(self, prepared: PreparedStatement, key: bytes) -> tuple[Any, ...] | None:
         if key in self._touched:
             self._enter()
         try:

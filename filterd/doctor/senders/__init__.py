@@ -16,12 +16,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from socket import getfqdn
 
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.senders.dkim import dkim
 from filterd.doctor.senders.dmarc import dmarc
-from filterd.doctor.senders.outgoing import Outgoing, outgoing, outgoing_of
+from filterd.doctor.senders.outgoing import OutgoingHost, outgoing, outgoing_of
 from filterd.doctor.senders.spf import spf
 from filterd.doctor.senders.transport import Fetch, over_https, transport
 from filterd.filters.sign.settings import SignSettings
@@ -88,7 +88,7 @@ def senders(
 
 
 def of_domain(
-    domain: str, host: Outgoing, keys: Sequence[tuple[str, str]], questions: Questions
+    domain: str, host: OutgoingHost, keys: Sequence[tuple[str, str]], questions: DnsQuestions
 ) -> Iterator[Finding]:
     """What receivers find about one domain. keys: see `keys_of`."""
     yield from spf(domain, host, questions)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from filterd.auth.dkim.errors import DkimError
 from filterd.auth.dkim.record import key_name, key_records, public_key
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.senders.mta_sts import shown
 from filterd.doctor.senders.outgoing import unanswered
@@ -19,7 +19,9 @@ GOOD_BITS = 2048
 """Of an RSA key."""
 
 
-def dkim(domain: str, keys: Sequence[tuple[str, str]], questions: Questions) -> Iterator[Finding]:
+def dkim(
+    domain: str, keys: Sequence[tuple[str, str]], questions: DnsQuestions
+) -> Iterator[Finding]:
     """What receivers make of each key. keys: domain and selector of those that sign for the
     domain."""
     if not keys:
@@ -37,7 +39,7 @@ def dkim(domain: str, keys: Sequence[tuple[str, str]], questions: Questions) -> 
         yield from _key(key_name(signer, selector), questions)
 
 
-def _key(name: str, questions: Questions) -> Iterator[Finding]:
+def _key(name: str, questions: DnsQuestions) -> Iterator[Finding]:
     answer = questions.answer(name, RecordType.TXT)
     if answer.failed:
         yield unanswered(ABOUT, f"the key {name}", answer)

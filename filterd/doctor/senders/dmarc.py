@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from filterd.auth.dmarc.record import Alignment, DmarcRecord
 from filterd.auth.dmarc.walk import PREFIX, organizational_domain, walk
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.senders.mta_sts import shown
 from filterd.message.address import canonical_domain
@@ -23,7 +23,7 @@ _GONE = ("pct", "rf", "ri")
 """Tags of RFC 7489 that count no longer."""
 
 
-def dmarc(domain: str, signers: Sequence[str], questions: Questions) -> Iterator[Finding]:
+def dmarc(domain: str, signers: Sequence[str], questions: DnsQuestions) -> Iterator[Finding]:
     """What receivers make of the record that applies to the domain. signers: the domains that sign
     its mail here."""
     found = walk(domain, questions)
@@ -69,7 +69,7 @@ def dmarc(domain: str, signers: Sequence[str], questions: Questions) -> Iterator
         )
 
 
-def _records(domain: str, questions: Questions) -> int:
+def _records(domain: str, questions: DnsQuestions) -> int:
     answer = questions.answer(PREFIX + domain, RecordType.TXT)
     texts = [one for one in answer.records if isinstance(one, bytes)]
     return sum(DmarcRecord.parse(one) is not None for one in texts)
@@ -113,7 +113,9 @@ def _tags(name: str, record: DmarcRecord) -> Iterator[Finding]:
         )
 
 
-def _reports(place: str, name: str, record: DmarcRecord, questions: Questions) -> Iterator[Finding]:
+def _reports(
+    place: str, name: str, record: DmarcRecord, questions: DnsQuestions
+) -> Iterator[Finding]:
     if not record.rua:
         yield Finding(
             Level.WARN,
@@ -141,7 +143,7 @@ def _listed(record: DmarcRecord) -> str:
     return ", ".join(uri.address or uri.uri for uri in record.rua[:DESTINATIONS_LIMIT])
 
 
-def _external(place: str, host: str, questions: Questions) -> Finding:
+def _external(place: str, host: str, questions: DnsQuestions) -> Finding:
     """Whether another domain wants to have the reports (RFC 9990 §4)."""
     wanted = f"{place}._report.{PREFIX}{host}"
     answer = questions.answer(wanted, RecordType.TXT)

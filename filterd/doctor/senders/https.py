@@ -31,7 +31,7 @@ class FetchError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class HttpsAnswer:
     """An answer. kind: its media type in lower case, without parameters. content: at most the limit
     that was asked for."""
 
@@ -49,7 +49,7 @@ def fetch(
     limit: int,
     port: int = 443,
     context: ssl.SSLContext | None = None,
-) -> Page:
+) -> HttpsAnswer:
     """The answer of `https://host/path` at that address. Raises FetchError.
 
     seconds: for all of it. limit: octets of its content. context: whom to trust, by default the
@@ -117,7 +117,7 @@ class _Whole:
         return io.BytesIO(self._data)
 
 
-def _page(data: bytes, limit: int) -> Page:
+def _page(data: bytes, limit: int) -> HttpsAnswer:
     response = http.client.HTTPResponse(_Whole(data), method="GET")  # type: ignore[arg-type]
     try:
         response.begin()
@@ -127,7 +127,7 @@ def _page(data: bytes, limit: int) -> Page:
     if len(content) > limit:
         raise FetchError(f"the answer has more than {limit} octets")
     kind = (response.getheader("Content-Type") or "").partition(";")[0].strip().lower()
-    return Page(response.status, _plain(kind), content)
+    return HttpsAnswer(response.status, _plain(kind), content)
 
 
 def _plain(text: str) -> str:

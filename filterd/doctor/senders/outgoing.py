@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
 
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.config.load import Settings
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.senders.mta_sts import shown
@@ -32,7 +32,7 @@ Address = IPv4Address | IPv6Address
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutgoingHost:
     """helo: the name that the MTA says, "" if it is not known. addresses: from which mail goes
     out."""
 
@@ -40,7 +40,7 @@ class Outgoing:
     addresses: tuple[Address, ...]
 
 
-def outgoing_of(settings: Settings, host: str, questions: Questions) -> Outgoing:
+def outgoing_of(settings: Settings, host: str, questions: DnsQuestions) -> OutgoingHost:
     """What the settings say; the addresses of this host's name where they name none. host: its
     name, if the settings have none."""
     helo = canonical_domain(settings.labels.hostname or host)
@@ -49,10 +49,10 @@ def outgoing_of(settings: Settings, host: str, questions: Questions) -> Outgoing
         answers = both(questions, helo)
         texts = [text for one in answers for text in one.texts if is_public(text)]
     found = [address for text in texts[:ADDRESSES_LIMIT] if (address := ip(text)) is not None]
-    return Outgoing(helo if "." in helo else "", tuple(dict.fromkeys(found)))
+    return OutgoingHost(helo if "." in helo else "", tuple(dict.fromkeys(found)))
 
 
-def outgoing(host: Outgoing, questions: Questions) -> Iterator[Finding]:
+def outgoing(host: OutgoingHost, questions: DnsQuestions) -> Iterator[Finding]:
     """What receivers see of the host."""
     if not host.helo:
         yield Finding(
@@ -85,7 +85,7 @@ def outgoing(host: Outgoing, questions: Questions) -> Iterator[Finding]:
             yield from _helo(host.helo, address, questions)
 
 
-def _pointer(address: Address, questions: Questions) -> Finding:
+def _pointer(address: Address, questions: DnsQuestions) -> Finding:
     answer = questions.answer(pointer_name(str(address)), RecordType.PTR)
     if answer.failed:
         return unanswered(ABOUT, f"the PTR record of {address}", answer)
@@ -118,7 +118,7 @@ def _pointer(address: Address, questions: Questions) -> Finding:
     )
 
 
-def _helo(helo: str, address: Address, questions: Questions) -> Iterator[Finding]:
+def _helo(helo: str, address: Address, questions: DnsQuestions) -> Iterator[Finding]:
     answers = both(questions, helo)
     failed = next((one for one in answers if one.failed), None)
     if any(str(address) in one.texts for one in answers):
@@ -134,7 +134,7 @@ def _helo(helo: str, address: Address, questions: Questions) -> Iterator[Finding
         )
 
 
-def both(questions: Questions, name: str) -> tuple[DnsAnswer, DnsAnswer]:
+def both(questions: DnsQuestions, name: str) -> tuple[DnsAnswer, DnsAnswer]:
     """The addresses of a name, of IPv4 and of IPv6."""
     for kind in (RecordType.A, RecordType.AAAA):
         questions.start(name, kind)

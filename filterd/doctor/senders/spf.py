@@ -6,13 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv6Address
 
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.auth.spf.check import check_spf
 from filterd.auth.spf.evaluation import TERMS_LIMIT
 from filterd.auth.spf.record import is_record
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.senders.mta_sts import shown
-from filterd.doctor.senders.outgoing import Outgoing, unanswered
+from filterd.doctor.senders.outgoing import OutgoingHost, unanswered
 from filterd.message.authentication import AuthResult, SpfCheck
 from filterd.resolver.answer import RecordType
 
@@ -25,7 +25,7 @@ _NOBODY = (IPv4Address("198.18.0.1"), IPv6Address("2001:2::1"))
 """Addresses from which no mail comes: of networks for measurements (RFC 2544, RFC 5180)."""
 
 
-def spf(domain: str, host: Outgoing, questions: Questions) -> Iterator[Finding]:
+def spf(domain: str, host: OutgoingHost, questions: DnsQuestions) -> Iterator[Finding]:
     """What receivers make of the domain's record."""
     answer = questions.answer(domain, RecordType.TXT)
     if answer.failed:
@@ -66,7 +66,7 @@ _ERRORS = (AuthResult.PERMERROR, AuthResult.TEMPERROR)
 
 
 def _checked(
-    domain: str, address: IPv4Address | IPv6Address, host: Outgoing, questions: Questions
+    domain: str, address: IPv4Address | IPv6Address, host: OutgoingHost, questions: DnsQuestions
 ) -> SpfCheck:
     sender = f"postmaster@{domain}"
     return check_spf(questions, address, host.helo, sender, host=host.helo or domain)[0]

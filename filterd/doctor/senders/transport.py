@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.doctor.findings import Finding, Level
-from filterd.doctor.senders.https import FetchError, Page, fetch
+from filterd.doctor.senders.https import FetchError, HttpsAnswer, fetch
 from filterd.doctor.senders.mta_sts import (
     POLICY_LIMIT,
     SHORT_AGE,
@@ -30,17 +30,17 @@ ADDRESSES_TRIED = 4
 
 HOSTS_SHOWN = 5
 
-Fetch = Callable[[str, str, float], Page]
+Fetch = Callable[[str, str, float], HttpsAnswer]
 """Gets the policy: host, address, seconds. Raises FetchError."""
 
 
-def over_https(host: str, address: str, seconds: float) -> Page:
+def over_https(host: str, address: str, seconds: float) -> HttpsAnswer:
     """The policy file of a host. Raises FetchError."""
     return fetch(host, PATH, address, seconds=seconds, limit=POLICY_LIMIT)
 
 
 def transport(
-    domain: str, questions: Questions, seconds: float, get: Fetch = over_https
+    domain: str, questions: DnsQuestions, seconds: float, get: Fetch = over_https
 ) -> Iterator[Finding]:
     """What senders find. seconds: for the policy file."""
     questions.start(f"_mta-sts.{domain}", RecordType.TXT)
@@ -50,7 +50,7 @@ def transport(
     yield from _tls_reports(domain, questions)
 
 
-def _sts(domain: str, questions: Questions, seconds: float, get: Fetch) -> Iterator[Finding]:
+def _sts(domain: str, questions: DnsQuestions, seconds: float, get: Fetch) -> Iterator[Finding]:
     name = f"_mta-sts.{domain}"
     answer = questions.answer(name, RecordType.TXT)
     if answer.failed:
@@ -110,7 +110,7 @@ def _policy(host: str, addresses: Sequence[str], seconds: float, get: Fetch) -> 
     return StsPolicy.parse(page.content)
 
 
-def _first(host: str, addresses: Sequence[str], seconds: float, get: Fetch) -> Page:
+def _first(host: str, addresses: Sequence[str], seconds: float, get: Fetch) -> HttpsAnswer:
     """The answer of the first of these addresses that gives one. Raises FetchError."""
     end = time.monotonic() + seconds
     problem = FetchError("no time is left")
@@ -167,7 +167,7 @@ def _of_policy(domain: str, policy: StsPolicy, answer: DnsAnswer) -> Iterator[Fi
         )
 
 
-def _has_policy(domain: str, questions: Questions) -> bool:
+def _has_policy(domain: str, questions: DnsQuestions) -> bool:
     answer = questions.answer(f"_mta-sts.{domain}", RecordType.TXT)
     try:
         return record_of(answer, "STSv1") is not None
@@ -175,7 +175,7 @@ def _has_policy(domain: str, questions: Questions) -> bool:
         return False
 
 
-def _tls_reports(domain: str, questions: Questions) -> Iterator[Finding]:
+def _tls_reports(domain: str, questions: DnsQuestions) -> Iterator[Finding]:
     name = f"_smtp._tls.{domain}"
     answer = questions.answer(name, RecordType.TXT)
     if answer.failed:

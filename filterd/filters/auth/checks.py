@@ -12,7 +12,7 @@ from dataclasses import replace
 from ipaddress import IPv4Address, IPv6Address
 
 from filterd.auth.arc.verify import begin_arc, verify_arc
-from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.body import CanonicalBody
 from filterd.auth.dkim.limits import DkimLimits
 from filterd.auth.dkim.verify import begin_dkim, verify_dkim
 from filterd.auth.dkim2.verify import begin_dkim2, verify_dkim2
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 _NOTHING_TOLD = Authentication()
 
 
-class Checks:
+class AuthChecks:
     """The checks of one message.
 
     client: whose mail it is, which may be a relay's client. address: of this client.
@@ -67,7 +67,7 @@ class Checks:
         self._of_keys = DnsLookups(resolver, seconds=half)
         self._of_dmarc = DnsLookups(resolver, seconds=half)
         self._of_dkim2 = DnsLookups(resolver, seconds=half)
-        self._body = Body.of(message)
+        self._body = CanonicalBody.of(message)
         self._limits = DkimLimits(
             signatures=settings.signatures_limit, partly_signed=AuthResult(settings.partly_signed)
         )

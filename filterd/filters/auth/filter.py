@@ -15,7 +15,7 @@ from filterd.auth.statements import results_of
 from filterd.chain.services import Services
 from filterd.chain.verdict import NO_OPINION, AddField, Edit, Symbol, Verdict
 from filterd.filters.auth.acting import Acting, Treated, verdict_of
-from filterd.filters.auth.checks import Checks
+from filterd.filters.auth.checks import AuthChecks
 from filterd.filters.auth.settings import AuthSettings
 from filterd.filters.auth.symbols import symbols
 from filterd.message import Client, Envelope, Message
@@ -39,7 +39,7 @@ class Auth:
         self._acting = Acting(settings)
         self._points = settings.points
         self._exempt = networks(settings.exempt_networks, local=False)
-        self._begun: tuple[Message, Checks] | None = None
+        self._begun: tuple[Message, AuthChecks] | None = None
 
     def prepare(self) -> None:
         """Load the resolver: a worker's first question has to be asked in half a second."""
@@ -75,7 +75,7 @@ class Auth:
             authentication=found,
         )
 
-    def _checks(self, message: Message) -> Checks | None:
+    def _checks(self, message: Message) -> AuthChecks | None:
         """None for mail that is not checked: our own, and all where there is no name server."""
         services = self._services
         edge = self._boundary(message)
@@ -84,7 +84,7 @@ class Auth:
             return None
         if not services.resolver.servers:
             return None
-        return Checks(
+        return AuthChecks(
             message, edge.client, address, services.resolver, self.settings, services.labels
         )
 

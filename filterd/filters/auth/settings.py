@@ -11,7 +11,7 @@ from annotated_doc import Doc
 from annotated_types import Ge, Gt, Le
 
 from filterd.filters.auth.symbols import DESCRIPTIONS, POINTS
-from filterd.message.address import PatternError, pattern_keys, patterns
+from filterd.message.address import AddressPatternError, pattern_keys, patterns
 from filterd.message.matching import networks
 from filterd.system.mistakes import mistakes
 
@@ -167,8 +167,8 @@ def _domain_key(pattern: str) -> str:
     expected = 'expected "bank.example", or ".bank.example" for it and all below it'
     try:
         (key,) = pattern_keys(pattern)
-    except PatternError as error:
-        raise PatternError(error.what, expected) from None
+    except AddressPatternError as error:
+        raise AddressPatternError(error.what, expected) from None
     except ValueError:
-        raise PatternError(f"{pattern!r} is an address", expected) from None
+        raise AddressPatternError(f"{pattern!r} is an address", expected) from None
     return key

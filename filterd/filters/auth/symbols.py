@@ -23,65 +23,71 @@ from filterd.message.authentication import (
 )
 
 
-class _Symbol(NamedTuple):
+class _AuthSymbol(NamedTuple):
     """points: the default. description: what it means."""
 
     points: float
     description: str
 
 
-_SYMBOLS: Mapping[str, _Symbol] = {
-    "SPF_PASS": _Symbol(0.0, "SPF: the sender's domain allows this client to send its mail."),
-    "SPF_FAIL": _Symbol(
+_SYMBOLS: Mapping[str, _AuthSymbol] = {
+    "SPF_PASS": _AuthSymbol(0.0, "SPF: the sender's domain allows this client to send its mail."),
+    "SPF_FAIL": _AuthSymbol(
         1.0, "SPF: the sender's domain says that this client may not send its mail."
     ),
-    "SPF_SOFTFAIL": _Symbol(
+    "SPF_SOFTFAIL": _AuthSymbol(
         0.5, "SPF: the sender's domain says that this client should not send its mail."
     ),
-    "SPF_NEUTRAL": _Symbol(
+    "SPF_NEUTRAL": _AuthSymbol(
         0.0, "SPF: the sender's domain does not say whether this client may send its mail."
     ),
-    "SPF_NONE": _Symbol(0.0, "SPF: the sender's domain has no SPF record."),
-    "SPF_PERMERROR": _Symbol(0.0, "SPF: the SPF record of the sender's domain has a mistake."),
-    "SPF_TEMPERROR": _Symbol(0.0, "SPF: the DNS did not answer about the sender's domain."),
-    "SPF_HELO_PASS": _Symbol(0.0, "SPF: the client may call itself by the name in HELO."),
-    "SPF_HELO_FAIL": _Symbol(1.0, "SPF: the client may not call itself by the name in HELO."),
-    "SPF_HELO_SOFTFAIL": _Symbol(
+    "SPF_NONE": _AuthSymbol(0.0, "SPF: the sender's domain has no SPF record."),
+    "SPF_PERMERROR": _AuthSymbol(0.0, "SPF: the SPF record of the sender's domain has a mistake."),
+    "SPF_TEMPERROR": _AuthSymbol(0.0, "SPF: the DNS did not answer about the sender's domain."),
+    "SPF_HELO_PASS": _AuthSymbol(0.0, "SPF: the client may call itself by the name in HELO."),
+    "SPF_HELO_FAIL": _AuthSymbol(1.0, "SPF: the client may not call itself by the name in HELO."),
+    "SPF_HELO_SOFTFAIL": _AuthSymbol(
         0.5, "SPF: the client should not call itself by the name in HELO."
     ),
-    "SPF_HELO_NEUTRAL": _Symbol(0.0, "SPF: the name in HELO does not say who may use it."),
-    "SPF_HELO_NONE": _Symbol(0.0, "SPF: the name in HELO has no SPF record."),
-    "SPF_HELO_PERMERROR": _Symbol(0.0, "SPF: the SPF record of the name in HELO has a mistake."),
-    "SPF_HELO_TEMPERROR": _Symbol(0.0, "SPF: the DNS did not answer about the name in HELO."),
-    "DKIM_VALID": _Symbol(-0.1, "DKIM: at least one signature is valid."),
-    "DKIM_VALID_AU": _Symbol(-0.1, "DKIM: a signature of the domain in From is valid."),
-    "DKIM_INVALID": _Symbol(0.1, "DKIM: there are signatures, and none is valid."),
-    "DKIM_TEMPERROR": _Symbol(0.0, "DKIM: the DNS did not answer about the key of a signature."),
-    "DMARC_PASS": _Symbol(-0.1, "DMARC: the message proves to come from the domain in From."),
-    "DMARC_REJECT": _Symbol(
+    "SPF_HELO_NEUTRAL": _AuthSymbol(0.0, "SPF: the name in HELO does not say who may use it."),
+    "SPF_HELO_NONE": _AuthSymbol(0.0, "SPF: the name in HELO has no SPF record."),
+    "SPF_HELO_PERMERROR": _AuthSymbol(
+        0.0, "SPF: the SPF record of the name in HELO has a mistake."
+    ),
+    "SPF_HELO_TEMPERROR": _AuthSymbol(0.0, "SPF: the DNS did not answer about the name in HELO."),
+    "DKIM_VALID": _AuthSymbol(-0.1, "DKIM: at least one signature is valid."),
+    "DKIM_VALID_AU": _AuthSymbol(-0.1, "DKIM: a signature of the domain in From is valid."),
+    "DKIM_INVALID": _AuthSymbol(0.1, "DKIM: there are signatures, and none is valid."),
+    "DKIM_TEMPERROR": _AuthSymbol(
+        0.0, "DKIM: the DNS did not answer about the key of a signature."
+    ),
+    "DMARC_PASS": _AuthSymbol(-0.1, "DMARC: the message proves to come from the domain in From."),
+    "DMARC_REJECT": _AuthSymbol(
         4.0, "DMARC: nothing proves the domain in From, which asks to refuse such mail."
     ),
-    "DMARC_QUAR": _Symbol(
+    "DMARC_QUAR": _AuthSymbol(
         3.0, "DMARC: nothing proves the domain in From, which asks to hold such mail."
     ),
-    "DMARC_NONE": _Symbol(
+    "DMARC_NONE": _AuthSymbol(
         0.0, "DMARC: nothing proves the domain in From, which asks for no action."
     ),
-    "DMARC_MISSING": _Symbol(0.0, "DMARC: the domain in From has no DMARC record."),
-    "DMARC_PERMERROR": _Symbol(0.0, "DMARC: the DMARC record of the domain in From has a mistake."),
-    "DMARC_TEMPERROR": _Symbol(0.0, "DMARC: the DNS did not answer about the domain in From."),
-    "FROM_EXCESSIVE": _Symbol(
+    "DMARC_MISSING": _AuthSymbol(0.0, "DMARC: the domain in From has no DMARC record."),
+    "DMARC_PERMERROR": _AuthSymbol(
+        0.0, "DMARC: the DMARC record of the domain in From has a mistake."
+    ),
+    "DMARC_TEMPERROR": _AuthSymbol(0.0, "DMARC: the DNS did not answer about the domain in From."),
+    "FROM_EXCESSIVE": _AuthSymbol(
         3.0, "DMARC: From has several authors or no usable address: nothing can be proven."
     ),
-    "DMARC_OVERRIDE": _Symbol(
+    "DMARC_OVERRIDE": _AuthSymbol(
         0.0, "DMARC: the failure does not count: something else speaks for the message."
     ),
-    "ARC_VALID": _Symbol(
+    "ARC_VALID": _AuthSymbol(
         0.0, "ARC: each host on the way sealed what it found, and all seals are valid."
     ),
-    "ARC_INVALID": _Symbol(0.0, "ARC: the seals of the hosts on the way are not valid."),
-    "DKIM2_VALID": _Symbol(0.0, "DKIM2: the signatures of all hosts on the way are valid."),
-    "DKIM2_INVALID": _Symbol(0.0, "DKIM2: a signature is not valid."),
+    "ARC_INVALID": _AuthSymbol(0.0, "ARC: the seals of the hosts on the way are not valid."),
+    "DKIM2_VALID": _AuthSymbol(0.0, "DKIM2: the signatures of all hosts on the way are valid."),
+    "DKIM2_INVALID": _AuthSymbol(0.0, "DKIM2: a signature is not valid."),
 }
 
 POINTS: Mapping[str, float] = {name: one.points for name, one in _SYMBOLS.items()}

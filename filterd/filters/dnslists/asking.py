@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from filterd.chain.replies import DELAY, LISTED
 from filterd.chain.verdict import NO_OPINION, Action, Reply, Symbol, Verdict
-from filterd.filters.dnslists.codes import Meaning, Table, meanings, packed
+from filterd.filters.dnslists.codes import CodeMeaning, Table, meanings, packed
 from filterd.filters.dnslists.health import TEST_ADDRESS, TEST_NAME, ListHealth
 from filterd.filters.dnslists.known import ADDRESSES, OF_CLIENT, About
 from filterd.filters.dnslists.settings import DnsList, DnsListsSettings
@@ -35,7 +35,7 @@ class ListInUse:
     own: DnsList
     zone: str
     table: Table
-    unnamed: Meaning | None
+    unnamed: CodeMeaning | None
     health: ListHealth
     asked: frozenset[About]
     ipv6: bool
@@ -50,7 +50,7 @@ class ListInUse:
         return taken and (subject.version == 4 or self.ipv6)
 
 
-class _Question(NamedTuple):
+class _ListQuestion(NamedTuple):
     """value: what it is about, as people read it. name: what is asked. point: the test point that
     the list must have passed."""
 
@@ -79,7 +79,7 @@ class Asking:
         self._lookups = lookups
         self._settings = settings
         self._exempt = exempt
-        self._questions: dict[tuple[str, About, ListInUse], _Question] = {}
+        self._questions: dict[tuple[str, About, ListInUse], _ListQuestion] = {}
         self._tests: dict[tuple[str, str], tuple[ListHealth, str]] = {}
         self._unanswered: dict[str, str] = {}
         self._left_out = False
@@ -155,7 +155,7 @@ class Asking:
         name = f"{subject.whole if one.own.whole_names else subject.labels}.{one.zone}"
         if (name, about, one) not in self._questions:
             shown = subject.whole if is_name and one.own.whole_names else subject.shown
-            self._questions[(name, about, one)] = _Question(one, about, shown, name, point)
+            self._questions[(name, about, one)] = _ListQuestion(one, about, shown, name, point)
             self._names.append(name)
 
     def verdict(self, *, of_relay: bool = False) -> Verdict:
@@ -211,7 +211,7 @@ class Asking:
             elif not answer.failed:
                 health.passed(point)
 
-    def _meanings(self, question: _Question, answer: DnsAnswer) -> list[Meaning] | None:
+    def _meanings(self, question: _ListQuestion, answer: DnsAnswer) -> list[CodeMeaning] | None:
         """What a list says; None if it does not answer, or cannot be believed."""
         one = question.list
         if answer.failed or answer.status is DnsStatus.INVALID:
@@ -238,13 +238,13 @@ class Asking:
         one.health.answered()
         return found
 
-    def _is_to_blame(self, question: _Question, answer: DnsAnswer) -> bool:
+    def _is_to_blame(self, question: _ListQuestion, answer: DnsAnswer) -> bool:
         """Whether a failure tells against the list: not if the time was over as it was asked."""
         if answer.status is DnsStatus.TIMEOUT:
             return self._lookups.had_time(question.name, RecordType.A)
         return answer.status not in _OURS
 
-    def _note(self, hits: dict[str, _Hit], meaning: Meaning, question: _Question) -> None:
+    def _note(self, hits: dict[str, _Hit], meaning: CodeMeaning, question: _ListQuestion) -> None:
         about, value = question.about, question.value
         name, points = meaning.symbol, self._settings.scores.get(meaning.symbol, meaning.points)
         if about == "received":
@@ -269,7 +269,7 @@ def _is_outweighed(hit: _Hit, allowed: str) -> bool:
     return bool(allowed) and hit.abouts == {"client"}
 
 
-def _reply(question: _Question) -> Reply:
+def _reply(question: _ListQuestion) -> Reply:
     """What a client is told. A zone may have the site's key in its name: then the known name."""
     own = question.list.own
     value = question.value if question.value.isascii() else "the sender"

@@ -31,7 +31,7 @@ SYMBOL = re.compile(r"[A-Z][A-Z0-9_]{1,62}")
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class CodeMeaning:
     """What a code stands for. symbol: `""` for an error of the list. allows: the client that is
     named so is not held to be listed by others. client_only: only of the client's own address, as
     for networks of dial-up users, from where mail through a relay is nothing odd."""
@@ -42,7 +42,7 @@ class Meaning:
     client_only: bool = False
 
     @classmethod
-    def parse(cls, text: str) -> Meaning:
+    def parse(cls, text: str) -> CodeMeaning:
         """Read `SYMBOL [POINTS] [allow] [client]`, or `error`. Raises ValueError."""
         words = text.split()
         if words == [ERROR]:
@@ -134,7 +134,7 @@ def is_error(answer: bytes) -> bool:
     return answer[0] != 127 or answer[:3] == b"\x7f\xff\xff"
 
 
-Table = tuple[tuple[Code, Meaning], ...]
+Table = tuple[tuple[Code, CodeMeaning], ...]
 """The codes of a list, in the order of the settings."""
 
 
@@ -143,21 +143,23 @@ def table(codes: Mapping[str, str]) -> Table:
     return tuple(checked(code, meaning) for code, meaning in codes.items())
 
 
-def checked(code: str, meaning: str) -> tuple[Code, Meaning]:
+def checked(code: str, meaning: str) -> tuple[Code, CodeMeaning]:
     """One line of `codes`. Raises ValueError."""
-    found = Code.parse(code), Meaning.parse(meaning)
+    found = Code.parse(code), CodeMeaning.parse(meaning)
     if found[1].symbol and found[0].is_of_errors:
         raise ValueError(f"{code!r} is always an error of the list; leave it out")
     return found
 
 
-def meanings(answers: Iterable[bytes], codes: Table, unnamed: Meaning | None) -> list[Meaning]:
+def meanings(
+    answers: Iterable[bytes], codes: Table, unnamed: CodeMeaning | None
+) -> list[CodeMeaning]:
     """What the answers mean, without repetitions. unnamed: what a listing without a code means,
     None for nothing. An answer that is an error has the meaning without a symbol."""
-    found: dict[Meaning, None] = {}
+    found: dict[CodeMeaning, None] = {}
     for answer in answers:
         if is_error(answer):
-            found[Meaning("")] = None
+            found[CodeMeaning("")] = None
             continue
         fitting = [meaning for code, meaning in codes if code.fits(answer)]
         errors = [meaning for meaning in fitting if not meaning.symbol]

@@ -33,7 +33,7 @@ NAMES: Final[tuple[About, ...]] = ("url", "email", "sender", "helo", "rdns", "dk
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownList:
     """One list. answers: return code → symbol, points and so on, and what the symbol means.
     url_addresses: whether it takes URLs whose host is an address."""
 
@@ -59,8 +59,8 @@ class Known:
 
 _ERROR = ("error", "")
 
-KNOWN: Final[Mapping[str, Known]] = {
-    "zen.spamhaus.org": Known(
+KNOWN: Final[Mapping[str, KnownList]] = {
+    "zen.spamhaus.org": KnownList(
         ("client",),
         {
             "127.0.0.2": (
@@ -79,7 +79,7 @@ KNOWN: Final[Mapping[str, Known]] = {
             ),
         },
     ),
-    "dbl.spamhaus.org": Known(
+    "dbl.spamhaus.org": KnownList(
         NAMES,
         {
             "127.0.1.2": ("URIBL_DBL_SPAM 6", "Spamhaus DBL: a domain of spam."),
@@ -113,7 +113,7 @@ KNOWN: Final[Mapping[str, Known]] = {
         },
         url_addresses=False,
     ),
-    "multi.surbl.org": Known(
+    "multi.surbl.org": KnownList(
         NAMES,
         {
             "127.0.0.1": _ERROR,
@@ -125,7 +125,7 @@ KNOWN: Final[Mapping[str, Known]] = {
             "&128": ("URIBL_CR_SURBL 4", "SURBL: an honest domain that was cracked."),
         },
     ),
-    "multi.uribl.com": Known(
+    "multi.uribl.com": KnownList(
         NAMES,
         {
             "127.0.0.1": _ERROR,
@@ -140,7 +140,7 @@ KNOWN: Final[Mapping[str, Known]] = {
             ),
         },
     ),
-    "bl.spamcop.net": Known(
+    "bl.spamcop.net": KnownList(
         ("client",),
         {
             "127.0.0.2": (
@@ -149,7 +149,7 @@ KNOWN: Final[Mapping[str, Known]] = {
             )
         },
     ),
-    "psbl.surriel.com": Known(
+    "psbl.surriel.com": KnownList(
         ("client",),
         {
             "127.0.0.2": (
@@ -158,11 +158,11 @@ KNOWN: Final[Mapping[str, Known]] = {
             )
         },
     ),
-    "bl.blocklist.de": Known(
+    "bl.blocklist.de": KnownList(
         ("client",),
         {"127.0.0.*": ("RBL_BLOCKLISTDE 3", "blocklist.de: the client attacks servers.")},
     ),
-    "bl.spameatingmonkey.net": Known(
+    "bl.spameatingmonkey.net": KnownList(
         ("client",),
         {
             "127.0.0.2-3": (
@@ -172,7 +172,7 @@ KNOWN: Final[Mapping[str, Known]] = {
         },
         ipv6=False,
     ),
-    "rep.mailspike.net": Known(
+    "rep.mailspike.net": KnownList(
         ("client",),
         {
             "127.0.0.10": (
@@ -202,7 +202,7 @@ KNOWN: Final[Mapping[str, Known]] = {
             ),
         },
     ),
-    "list.dnswl.org": Known(
+    "list.dnswl.org": KnownList(
         ("client",),
         {
             # To those who ask too often it says that, or that everybody is good.

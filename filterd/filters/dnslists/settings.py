@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from annotated_doc import Doc
 from annotated_types import Ge, Gt, Le
 
-from filterd.filters.dnslists.codes import SYMBOL, Meaning, Table, checked, table
-from filterd.filters.dnslists.known import KNOWN, About, Known
+from filterd.filters.dnslists.codes import SYMBOL, CodeMeaning, Table, checked, table
+from filterd.filters.dnslists.known import KNOWN, About, KnownList
 from filterd.filters.dnslists.symbols import (
     DESCRIPTIONS,
     received_description,
@@ -100,9 +100,9 @@ class DnsList:
                     for _code, known in self.table:
                         self._check(known)
             with wrong.at("points"):
-                self._check(Meaning(self.symbol or "X", self.points))
+                self._check(CodeMeaning(self.symbol or "X", self.points))
 
-    def _check(self, meaning: Meaning) -> None:
+    def _check(self, meaning: CodeMeaning) -> None:
         if meaning.praises and set(self.asked) != {"client"}:
             raise ValueError(
                 f"{meaning.symbol} makes mail better, and everything but the client's address is "
@@ -115,7 +115,7 @@ class DnsList:
         return canonical_domain(self.zone)
 
     @property
-    def known(self) -> Known | None:
+    def known(self) -> KnownList | None:
         """What filterd knows of the list, None for nothing."""
         return KNOWN.get(self.like or self.zone)
 
@@ -142,9 +142,9 @@ class DnsList:
         return self.known is None or self.known.url_addresses
 
     @property
-    def unnamed(self) -> Meaning | None:
+    def unnamed(self) -> CodeMeaning | None:
         """What a listing means that no code names."""
-        return Meaning(self.symbol, self.points) if self.symbol else None
+        return CodeMeaning(self.symbol, self.points) if self.symbol else None
 
     @property
     def descriptions(self) -> Mapping[str, str]:

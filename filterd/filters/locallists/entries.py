@@ -18,8 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from filterd.filters.locallists.settings import Fact
-from filterd.filters.senders.list import EVERYBODY, ListError, keys_of, lines_of, words_and_comment
-from filterd.message.address import PatternError, pattern_keys
+from filterd.filters.senders.list import (
+    EVERYBODY,
+    ListEntryError,
+    keys_of,
+    lines_of,
+    words_and_comment,
+)
+from filterd.message.address import AddressPatternError, pattern_keys
 from filterd.message.matching import networks
 
 REGEX_LIMIT = 1000
@@ -37,7 +43,7 @@ _REGEX = re.compile(r"/(.*?)/(?=\Z|\s++(?:\Z|#|for\s))", re.DOTALL)
 ADDRESSES: frozenset[Fact] = frozenset({"sender", "recipient", "from"})
 
 
-class Level(IntEnum):
+class EntryLevel(IntEnum):
     """For whom an entry is. Of several that fit, those of the highest level decide."""
 
     GLOBAL = 0
@@ -51,7 +57,7 @@ class Level(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ListEntry:
     """One line. pattern: as it stands there, a regular expression with its slashes. recipient: for
     whose mail it is, `*` for all. line: its number."""
 
@@ -81,14 +87,18 @@ class Entry:
         return self.pattern[1:-1] if self.pattern.startswith("/") else ""
 
     @property
-    def level(self) -> Level:
+    def level(self) -> EntryLevel:
         """How close it is to one recipient."""
         if self.recipient == EVERYBODY:
-            return Level.GLOBAL
-        return Level.DOMAIN if keys_of(self.recipient)[0].startswith(("@", ".")) else Level.USER
+            return EntryLevel.GLOBAL
+        return (
+            EntryLevel.DOMAIN
+            if keys_of(self.recipient)[0].startswith(("@", "."))
+            else EntryLevel.USER
+        )
 
 
-def read(path: Path, about: Fact) -> tuple[Entry, ...]:
+def read(path: Path, about: Fact) -> tuple[ListEntry, ...]:
     """The entries of a file, none if there is no such file. Raises ListError, with file, line and
     what was expected, and OSError."""
     found = []
@@ -96,23 +106,23 @@ def read(path: Path, about: Fact) -> tuple[Entry, ...]:
     for number, line in enumerate(lines_of(path), 1):
         try:
             entry, _comment = parse(line, number, [about])
-        except ListError as error:
-            raise ListError(f"{path}:{number}: {error}") from None
+        except ListEntryError as error:
+            raise ListEntryError(f"{path}:{number}: {error}") from None
         if entry is None:
             continue
         if entry.regex:
             texts.append(entry.regex)
         if len(texts) > REGEX_LIMIT:
-            raise ListError(f"{path}:{number}: more than {REGEX_LIMIT} regular expressions")
+            raise ListEntryError(f"{path}:{number}: more than {REGEX_LIMIT} regular expressions")
         found.append(entry)
     try:
         compiled(texts)
-    except ListError as error:
-        raise ListError(f"{path}: {error}") from None
+    except ListEntryError as error:
+        raise ListEntryError(f"{path}: {error}") from None
     return tuple(found)
 
 
-def parse(line: str, number: int, abouts: Iterable[Fact]) -> tuple[Entry | None, str]:
+def parse(line: str, number: int, abouts: Iterable[Fact]) -> tuple[ListEntry | None, str]:
     """The entry of a line, None for an empty one or a comment, and the comment behind it. abouts:
     what the entry is compared with. Raises ListError for what is not an entry or could never fit.
     """
@@ -123,7 +133,7 @@ def parse(line: str, number: int, abouts: Iterable[Fact]) -> tuple[Entry | None,
     return entry, comment
 
 
-def _entry(line: str, number: int) -> tuple[Entry | None, str]:
+def _entry(line: str, number: int) -> tuple[ListEntry | None, str]:
     text = line.strip()
     regex = _REGEX.match(text) if text.startswith("/") else None
     pattern = []
@@ -131,19 +141,19 @@ def _entry(line: str, number: int) -> tuple[Entry | None, str]:
         pattern, text = [regex[0]], text[regex.end() :]
     try:
         words, comment = words_and_comment(text)
-    except ListError:
+    except ListEntryError:
         words, comment = ["?"] * 4, ""
     match [*pattern, *words]:
         case []:
             return None, comment
         case [found]:
-            return Entry(found, EVERYBODY, number), comment
+            return ListEntry(found, EVERYBODY, number), comment
         case [found, "for", recipient]:
-            return Entry(found, recipient, number), comment
-    raise ListError("is not an entry; expected `PATTERN`, or `PATTERN for RECIPIENT`")
+            return ListEntry(found, recipient, number), comment
+    raise ListEntryError("is not an entry; expected `PATTERN`, or `PATTERN for RECIPIENT`")
 
 
-def _check(entry: Entry, about: Fact) -> None:
+def _check(entry: ListEntry, about: Fact) -> None:
     """Raise ListError for an entry that could never fit."""
     try:
         if entry.recipient != EVERYBODY:
@@ -151,34 +161,34 @@ def _check(entry: Entry, about: Fact) -> None:
         if entry.regex:
             expression(entry.regex)
         elif about == "subject":
-            raise ListError(f"{entry.pattern!r}: expected a regular expression, as /lottery/")
+            raise ListEntryError(f"{entry.pattern!r}: expected a regular expression, as /lottery/")
         elif about == "client":
             networks([entry.pattern], local=False)
         elif about not in ADDRESSES or entry.pattern != NULL_SENDER:
             for key in pattern_keys(entry.pattern):
                 if about not in ADDRESSES and not key.startswith(("@", ".")):
-                    raise ListError(f'{entry.pattern!r} is not a domain; expected "a.example"')
-    except PatternError as error:
-        raise ListError(str(error)) from None
-    except ListError:
+                    raise ListEntryError(f'{entry.pattern!r} is not a domain; expected "a.example"')
+    except AddressPatternError as error:
+        raise ListEntryError(str(error)) from None
+    except ListEntryError:
         raise
     except ValueError as error:
-        raise ListError(str(error)) from None
+        raise ListEntryError(str(error)) from None
 
 
 def expression(text: str) -> str:
     """A regular expression that can be used. Raises ListError."""
     if len(text) > REGEX_SIZE_LIMIT:
-        raise ListError(f"a regular expression of more than {REGEX_SIZE_LIMIT} characters")
+        raise ListEntryError(f"a regular expression of more than {REGEX_SIZE_LIMIT} characters")
     re2 = engine()
     try:
         re2.compile(text, options(re2))
     except re2.error as error:
         told = error.args[0] if error.args else ""
         why = told.decode("utf-8", "replace") if isinstance(told, bytes) else str(told)
-        raise ListError(f"/{text}/ is not a regular expression of RE2: {why}") from None
+        raise ListEntryError(f"/{text}/ is not a regular expression of RE2: {why}") from None
     except UnicodeEncodeError:
-        raise ListError("a regular expression that is not UTF-8") from None
+        raise ListEntryError("a regular expression that is not UTF-8") from None
     return text
 
 
@@ -187,7 +197,7 @@ def engine() -> Any:
     try:
         import re2  # noqa: PLC0415  (an extra)
     except ImportError:
-        raise ListError(
+        raise ListEntryError(
             "regular expressions need the package google-re2: pip install 'filterd[regex]'"
         ) from None
     return re2
@@ -213,13 +223,13 @@ def compiled(texts: Sequence[str]) -> Any:
             made.Add(text)
         made.Compile()
     except re2.error:
-        raise ListError(
+        raise ListEntryError(
             "its regular expressions are too large together; expected shorter ones, or several "
             "lists"
         ) from None
     return made
 
 
-def expressions(entries: tuple[Entry, ...]) -> Iterator[tuple[int, str]]:
+def expressions(entries: tuple[ListEntry, ...]) -> Iterator[tuple[int, str]]:
     """Place and text of those that are regular expressions."""
     return ((place, one.regex) for place, one in enumerate(entries) if one.regex)

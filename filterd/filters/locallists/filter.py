@@ -14,10 +14,10 @@ from typing import ClassVar
 
 from filterd.chain.stages import Session, Stage
 from filterd.chain.verdict import NO_OPINION, Action, RecipientAction, Symbol, Verdict
-from filterd.filters.locallists.entries import Entry, Level, read
-from filterd.filters.locallists.lookup import Lookup
+from filterd.filters.locallists.entries import EntryLevel, ListEntry, read
+from filterd.filters.locallists.lookup import EntryLookup
 from filterd.filters.locallists.settings import ENVELOPE, Fact, LocalList, LocalListsSettings
-from filterd.filters.senders.list import EVERYBODY, ListError, keys_of
+from filterd.filters.senders.list import EVERYBODY, ListEntryError, keys_of
 from filterd.message import Envelope, Message, Recipient
 from filterd.message.address import Mailbox
 from filterd.message.authentication import Authentication
@@ -38,7 +38,7 @@ class Match:
     """An entry that fits. value: what it fits."""
 
     own: LocalList
-    entry: Entry
+    entry: ListEntry
     value: str
 
     @property
@@ -53,7 +53,7 @@ class _File:
 
     def __init__(self, own: LocalList) -> None:
         self.own = own
-        self._lookup = Lookup((), own.about)
+        self._lookup = EntryLookup((), own.about)
         self._seen: tuple[int, ...] | None = None
 
     def refresh(self) -> None:
@@ -62,14 +62,14 @@ class _File:
             status = self.own.file.stat()
         except FileNotFoundError:
             if self._seen is not None:
-                self._lookup, self._seen = Lookup((), self.own.about), None
+                self._lookup, self._seen = EntryLookup((), self.own.about), None
             return
         # With ctime: a file that could not be read is tried again when its rights are changed.
         seen = (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size)
         if seen != self._seen:
             # Looked at once: a mistake is not told again for every message.
             self._seen = seen
-            self._lookup = Lookup(read(self.own.file, self.own.about), self.own.about)
+            self._lookup = EntryLookup(read(self.own.file, self.own.about), self.own.about)
 
     def matches(self, values: Sequence[str]) -> list[Match]:
         """The entries that fit one of the values, each with the first."""
@@ -132,7 +132,7 @@ class LocalLists:
         for file in self._files:
             try:
                 file.refresh()
-            except ListError as error:
+            except ListEntryError as error:
                 log.error("the list is not used, the last good one stays: %s", error)
 
     def _of_envelope(self, envelope: Envelope, known: Authentication | None = None) -> list[Match]:
@@ -194,7 +194,7 @@ class _Judged:
         fitting = [
             one for one in (*matches, *more) if not keys.isdisjoint(keys_of(one.entry.recipient))
         ]
-        level = max((one.entry.level for one in fitting), default=Level.GLOBAL)
+        level = max((one.entry.level for one in fitting), default=EntryLevel.GLOBAL)
         of_level = [one for one in fitting if one.entry.level is level]
         allowing = [one for one in of_level if one.own.kind == "allow"]
         self.deciding = allowing or of_level

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from filterd.filters.locallists.entries import (
     ADDRESSES,
     NULL_SENDER,
-    Entry,
+    ListEntry,
     compiled,
     expressions,
 )
@@ -21,10 +21,10 @@ TEXT_LIMIT = 2048
 """Characters of a value that regular expressions look at."""
 
 
-class Lookup:
+class EntryLookup:
     """The entries of one list."""
 
-    def __init__(self, entries: Sequence[Entry], about: Fact) -> None:
+    def __init__(self, entries: Sequence[ListEntry], about: Fact) -> None:
         self._entries = tuple(entries)
         self._about = about
         self._by_key: dict[str, list[int]] = defaultdict(list)
@@ -36,7 +36,7 @@ class Lookup:
         self._expressions = [place for place, _text in found]
         self._set = compiled([text for _place, text in found])
 
-    def _learn(self, place: int, entry: Entry) -> None:
+    def _learn(self, place: int, entry: ListEntry) -> None:
         if self._about == "client":
             (network,) = networks([entry.pattern], local=False)
             bits = network.max_prefixlen - network.prefixlen
@@ -48,7 +48,7 @@ class Lookup:
             for key in pattern_keys(entry.pattern):
                 self._by_key[key].append(place)
 
-    def find(self, value: str) -> list[Entry]:
+    def find(self, value: str) -> list[ListEntry]:
         """The entries that fit an address, a name, a mailbox or a text. Never raises."""
         if not self._entries:
             return []

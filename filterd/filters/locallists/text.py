@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from filterd.filters.locallists.entries import REGEX_LIMIT, Entry, compiled, parse
+from filterd.filters.locallists.entries import REGEX_LIMIT, ListEntry, compiled, parse
 from filterd.filters.locallists.settings import Fact
-from filterd.filters.senders.list import SIZE_LIMIT, ListError
+from filterd.filters.senders.list import SIZE_LIMIT, ListEntryError
 from filterd.system.bounded import plain_text
 
 LINE_LIMIT = 2000
@@ -31,13 +31,13 @@ _LINE_END = re.compile("(\r\n|\r|\n)")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TextLine:
     """One line. number: from 1. entry: None for a comment, an empty line or a mistake. note: the
     comment. mistake: what is wrong, and what was expected."""
 
     number: int
     text: str
-    entry: Entry | None = None
+    entry: ListEntry | None = None
     note: str = ""
     mistake: str = ""
 
@@ -51,7 +51,7 @@ class Mistake:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
+class ListSummary:
     """All of a list. mistakes: the first ones; wrong: how many there are."""
 
     entries: int = 0
@@ -69,7 +69,7 @@ class ListText:
         try:
             text = plain_text(data, "surrogateescape")
         except ValueError as error:
-            raise ListError(str(error)) from None
+            raise ListEntryError(str(error)) from None
         parts = _LINE_END.split(text)
         self._texts, self._ends = parts[::2], [*parts[1::2], ""]
         if not self._texts[-1]:
@@ -84,18 +84,18 @@ class ListText:
         """How many lines there are."""
         return len(self._texts)
 
-    def line(self, number: int) -> Line:
+    def line(self, number: int) -> TextLine:
         """One line, from 1. Raises IndexError."""
         if number < 1:
             raise IndexError(number)
         text = self._texts[number - 1]
         try:
             entry, note = parse(text, number, self._abouts)
-        except ListError as error:
-            return Line(number, text, mistake=str(error)[:MISTAKE_LIMIT])
-        return Line(number, text, entry, note)
+        except ListEntryError as error:
+            return TextLine(number, text, mistake=str(error)[:MISTAKE_LIMIT])
+        return TextLine(number, text, entry, note)
 
-    def lines(self, text: str = "", after: int = 0) -> Iterator[Line]:
+    def lines(self, text: str = "", after: int = 0) -> Iterator[TextLine]:
         """The lines that are not empty and have this text in them, whatever its case. after: the
         number of the last one that is known."""
         wanted = text.casefold()
@@ -104,7 +104,7 @@ class ListText:
             if own.strip() and wanted in own.casefold():
                 yield self.line(number)
 
-    def summary(self) -> Summary:
+    def summary(self) -> ListSummary:
         """Read all lines."""
         entries, wrong = 0, 0
         mistakes: list[Mistake] = []
@@ -120,9 +120,9 @@ class ListText:
         if why := _too_much(expressions):
             mistakes.append(Mistake(0, why))
             wrong += 1
-        return Summary(entries, tuple(mistakes), wrong)
+        return ListSummary(entries, tuple(mistakes), wrong)
 
-    def find(self, entry: Entry) -> Line | None:
+    def find(self, entry: ListEntry) -> TextLine | None:
         """The line that says the same."""
         about = self._abouts[0]
         wanted = entry.identity(about)
@@ -135,36 +135,40 @@ class ListText:
             None,
         )
 
-    def written(self, typed: str, note: str, number: int) -> Line:
+    def written(self, typed: str, note: str, number: int) -> TextLine:
         """A line as it would be written. typed: the entry; note: its comment, of which there may be
         one in `typed` as well. Raises ListError."""
         if len(typed) + len(note) > LINE_LIMIT:
-            raise ListError(TOO_LONG)
+            raise ListEntryError(TOO_LONG)
         if not (typed + note).isprintable():
-            raise ListError("it has characters that cannot be shown; expected one line of text")
+            raise ListEntryError(
+                "it has characters that cannot be shown; expected one line of text"
+            )
         entry, comment = parse(typed, number, self._abouts)
         if entry is None:
-            raise ListError("there is no entry; expected `PATTERN`, or `PATTERN for RECIPIENT`")
+            raise ListEntryError(
+                "there is no entry; expected `PATTERN`, or `PATTERN for RECIPIENT`"
+            )
         note = " ".join((note or comment).split())
         text = f"{entry}  # {note}" if note else str(entry)
         if len(text) > LINE_LIMIT:
-            raise ListError(TOO_LONG)
+            raise ListEntryError(TOO_LONG)
         try:
             is_read = parse(text, number, self._abouts) == (entry, note)
-        except ListError:
+        except ListEntryError:
             is_read = False
         if not is_read:
-            raise ListError("this note cannot stand behind this entry")
-        return Line(number, text, entry, note)
+            raise ListEntryError("this note cannot stand behind this entry")
+        return TextLine(number, text, entry, note)
 
-    def added(self, line: Line) -> ListText:
+    def added(self, line: TextLine) -> ListText:
         """The list with one more line, at the end. Raises ListError."""
         texts, ends = [*self._texts, line.text], [*self._ends, self._end]
         if self._ends and not self._ends[-1]:
             ends[-2] = self._end
         return self._with(texts, ends)
 
-    def changed(self, line: Line) -> ListText:
+    def changed(self, line: TextLine) -> ListText:
         """The list with another line in the place of the one with its number. Raises ListError."""
         texts = [*self._texts]
         old = texts[line.number - 1]
@@ -188,7 +192,7 @@ class ListText:
         joined = "".join(text + end for text, end in zip(texts, ends, strict=True))
         data = mark + joined.encode("utf-8", "surrogateescape")
         if len(data) > SIZE_LIMIT:
-            raise ListError(f"the list would be larger than {SIZE_LIMIT >> 20} MiB")
+            raise ListEntryError(f"the list would be larger than {SIZE_LIMIT >> 20} MiB")
         return ListText(data, self._abouts)
 
 
@@ -203,6 +207,6 @@ def _too_much(expressions: Sequence[str]) -> str:
         return f"more than {REGEX_LIMIT} regular expressions"
     try:
         compiled(expressions)
-    except ListError as error:
+    except ListEntryError as error:
         return str(error)
     return ""

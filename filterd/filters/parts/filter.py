@@ -20,7 +20,7 @@ from filterd.chain.verdict import NO_OPINION, AddField, Edit, RemovedPart, Symbo
 from filterd.filters.notice import is_signed, replacement
 from filterd.filters.parts import signatures
 from filterd.filters.parts.lists import SOURCE_CODE
-from filterd.filters.parts.rules import EffectiveRule, Rules, declared, lowered
+from filterd.filters.parts.rules import EffectiveRule, PartRules, declared, lowered
 from filterd.filters.parts.settings import PartsSettings
 from filterd.filters.parts.sources import Sources
 from filterd.filters.parts.symbols import BANNED_PART, GROUPS, HIDDEN_PART
@@ -62,7 +62,7 @@ class Parts:
             declared(settings.media_types, banned),
             {group: getattr(settings, group) for group in set(GROUPS.values())},
         )
-        self._rules = Rules(
+        self._rules = PartRules(
             default, settings.rules, networks(settings.own_clients), settings.media_types
         )
 

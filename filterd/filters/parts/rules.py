@@ -57,7 +57,7 @@ class EffectiveRule:
         return ""
 
 
-class Rules:
+class PartRules:
     """Everybody's rules and those of some."""
 
     def __init__(

@@ -14,10 +14,10 @@ from filterd.message import Message
 from filterd.message.authentication import Authentication
 
 if TYPE_CHECKING:
-    from filterd.auth.questions import Questions
+    from filterd.auth.questions import DnsQuestions
 
 
-def results(message: Message, host: str, questions: Questions) -> AddField | None:
+def results(message: Message, host: str, questions: DnsQuestions) -> AddField | None:
     """The field to add to a message that is about to be changed; None if nobody signed it.
 
     host: the authserv-id.

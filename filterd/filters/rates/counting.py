@@ -53,7 +53,7 @@ class HeldParty:
     until: float
 
 
-class Rates:
+class RateCounts:
     """The counts of a state. Methods raise StateError. now: seconds since 1970."""
 
     def __init__(self, state: SharedState) -> None:

@@ -15,7 +15,7 @@ from filterd.chain.services import Services
 from filterd.chain.stages import Session, Stage
 from filterd.chain.verdict import NO_OPINION, Action, Reason, Reply, Symbol, Verdict
 from filterd.filters.rates.counting import Charge, Exceeded
-from filterd.filters.rates.counting import Rates as Counts
+from filterd.filters.rates.counting import RateCounts as Counts
 from filterd.filters.rates.parties import Parties, envelope_of
 from filterd.filters.rates.settings import DEFER, HOLD, OF_RECIPIENTS, RateLimit, RatesSettings
 from filterd.filters.rates.symbols import ACCOUNT_HELD, EXCEEDED

@@ -18,7 +18,7 @@ from filterd.filters.recipients.known import KnownFiles
 from filterd.filters.recipients.settings import RecipientServer, RecipientsSettings
 from filterd.filters.recipients.symbols import ATTACK, UNKNOWN
 from filterd.message import Envelope, Recipient
-from filterd.message.address import Mailbox, PatternError, checked_mailbox, patterns
+from filterd.message.address import AddressPatternError, Mailbox, checked_mailbox, patterns
 from filterd.message.matching import (
     client_matches,
     is_in_networks,
@@ -94,7 +94,7 @@ class Recipients:
             return ""
         try:
             checked_mailbox(str(mailbox))
-        except PatternError:
+        except AddressPatternError:
             return "anybody: it is not an address"
         server = self._server_of(mailbox)
         if not self.settings.command and server is None:

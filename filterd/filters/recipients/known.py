@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from filterd.message.address import PatternError, pattern_keys
+from filterd.message.address import AddressPatternError, pattern_keys
 from filterd.system.bounded import plain_text, read_regular
 
 log = logging.getLogger(__name__)
@@ -76,7 +76,7 @@ def _keys(path: Path) -> list[str]:
             continue
         try:
             found += pattern_keys(word)
-        except PatternError as error:
+        except AddressPatternError as error:
             raise KnownError(f"{path}:{number}: {error}") from None
     return found
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from filterd.rules.conf.rule import Problem
+from filterd.rules.conf.rule import RuleProblem
 from filterd.system.bounded import json_value, read_regular
 from filterd.system.durable import make_folder, write_atomically
 
@@ -28,7 +28,7 @@ SIZE_LIMIT = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Texts:
+class RuleTexts:
     """Rule files in the order in which they are read: name and content. included: by the name in
     the line, and the file with the line. missing: why others could not be read."""
 
@@ -52,10 +52,10 @@ class LastGood:
     """
 
     asked: str
-    texts: Texts
+    texts: RuleTexts
     problems: Counter[tuple[str, str]]
 
-    def new_among(self, problems: Iterable[Problem]) -> list[Problem]:
+    def new_among(self, problems: Iterable[RuleProblem]) -> list[RuleProblem]:
         """Those of the problems that were not there then."""
         left = self.problems.copy()
         found = []
@@ -79,7 +79,7 @@ def load(folder: Path, asked: str) -> LastGood | None:
             return None
         return LastGood(
             asked,
-            Texts(
+            RuleTexts(
                 tuple((name, text.encode("latin-1")) for name, text in value["files"]),
                 {
                     (name, file): (found, text.encode("latin-1"))
@@ -96,7 +96,7 @@ def load(folder: Path, asked: str) -> LastGood | None:
         return None
 
 
-def save(folder: Path, asked: str, texts: Texts, problems: Sequence[Problem]) -> None:
+def save(folder: Path, asked: str, texts: RuleTexts, problems: Sequence[RuleProblem]) -> None:
     """Keep a copy, unless the same is there. Where it cannot be written, a warning says so."""
     counts = Counter((problem.origin.file, problem.text) for problem in problems)
     path = folder / NAME
@@ -131,7 +131,7 @@ def _checksum(body: bytes) -> bytes:
     return b"filterd last good rules, sha256 " + hashlib.sha256(body).hexdigest().encode()
 
 
-def _mark(asked: str, texts: Texts, problems: Mapping[tuple[str, str], int]) -> bytes:
+def _mark(asked: str, texts: RuleTexts, problems: Mapping[tuple[str, str], int]) -> bytes:
     """What tells whether the copy is of the same; the text of all files is not made JSON for it."""
     found = hashlib.sha256(json.dumps([asked, sorted(map(str, problems.items()))]).encode())
     contents = [*texts.files, *texts.included.values()]

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
 from filterd.filters.rules import last_good
-from filterd.filters.rules.last_good import LastGood, Texts
+from filterd.filters.rules.last_good import LastGood, RuleTexts
 from filterd.filters.rules.settings import USE_BAYES, USE_NETWORK, RulesSettings
 from filterd.filters.rules.sources import INCLUDE, paths
 from filterd.rules import files
 from filterd.rules.checker import CompiledRules
 from filterd.rules.conf.read import read
-from filterd.rules.conf.rule import Option, Problem, Rule, RuleSet
+from filterd.rules.conf.rule import Option, Rule, RuleProblem, RuleSet
 from filterd.rules.evals import gathered
 from filterd.rules.evals.missing import MISSING_TESTS
 
@@ -38,7 +38,7 @@ class Loaded:
     rules: CompiledRules
     rule_set: RuleSet
     score_set: int
-    problems: tuple[Problem, ...]
+    problems: tuple[RuleProblem, ...]
     broken: str = ""
 
 
@@ -98,26 +98,26 @@ def _asked(settings: RulesSettings) -> str:
     return json.dumps([settings.files, settings.stock, settings.own, settings.language])
 
 
-def _read(settings: RulesSettings) -> Texts:
+def _read(settings: RulesSettings) -> RuleTexts:
     """All files, each as it was at one moment. Raises OSError or ValueError."""
     for _ in range(READINGS):
         names = paths(settings)
         before = files.signature(names)
-        found = files.Files()
-        reading = Reading(found, tuple(found.read(names)))
+        found = files.RuleFiles()
+        reading = LoadedFiles(found, tuple(found.read(names)))
         if any(INCLUDE.search(content) for _, content in reading.files):
             # Which of the lines that include others count only the reader says.
             read(reading.files, include=reading.include, language=settings.language)
         if files.signature(paths(settings)) == before:
-            return Texts(reading.files, reading.included, reading.missing)
+            return RuleTexts(reading.files, reading.included, reading.missing)
     raise OSError("rule files change again and again while they are read")
 
 
 @dataclass
-class Reading:
+class LoadedFiles:
     """Files, and what is noted of those that they include."""
 
-    source: files.Files
+    source: files.RuleFiles
     files: tuple[tuple[str, bytes], ...]
     included: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
     missing: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -134,7 +134,7 @@ class Reading:
         return one
 
 
-def _rule_set(texts: Texts, settings: RulesSettings, more: Iterable[Option]) -> RuleSet:
+def _rule_set(texts: RuleTexts, settings: RulesSettings, more: Iterable[Option]) -> RuleSet:
     found = read(
         texts.files,
         include=texts.include,
@@ -167,7 +167,7 @@ def _changed(rule: Rule, settings: RulesSettings) -> Rule:
 
 
 def _compiled(
-    texts: Texts, settings: RulesSettings, score_set: int, more: Iterable[Option]
+    texts: RuleTexts, settings: RulesSettings, score_set: int, more: Iterable[Option]
 ) -> Loaded:
     rule_set = _rule_set(texts, settings, more)
     rules = CompiledRules.of(

@@ -18,7 +18,7 @@ from typing import ClassVar, Protocol
 
 from filterd.chain.verdict import Infection, RemovedPart, Splice, Verdict
 from filterd.filters.notice import NOTICE, is_signed, replacement
-from filterd.filters.scanners.findings import Findings
+from filterd.filters.scanners.findings import ScanFindings
 from filterd.filters.scanners.freshness import AgeLimits
 from filterd.filters.scanners.options import ScanOptions
 from filterd.message import Entity, Message
@@ -50,7 +50,7 @@ class ScanError(OSError):
     """No scanner gave a verdict; the text says what each of them did."""
 
 
-class Asked(Protocol):
+class ScannerGroup(Protocol):
     """The scanners of such a filter, as one."""
 
     def scan(self, content: Buffer, deadline: float) -> Answers:
@@ -72,7 +72,7 @@ class VirusFilter:
 
     def __init__(
         self,
-        scanners: Asked,
+        scanners: ScannerGroup,
         options: ScanOptions,
         *,
         slots: Slots | None = None,
@@ -114,10 +114,10 @@ class VirusFilter:
         options = self._options
         return findings.verdict(self._scanner(), options.too_large, options.over_limit)
 
-    def _findings(self) -> Findings:
-        return Findings(self._options.suspicions, self.prefix, self._outvoted)
+    def _findings(self) -> ScanFindings:
+        return ScanFindings(self._options.suspicions, self.prefix, self._outvoted)
 
-    def _answers(self, message: Message, findings: Findings) -> Iterator[tuple[str, Answers]]:
+    def _answers(self, message: Message, findings: ScanFindings) -> Iterator[tuple[str, Answers]]:
         """What is said about each piece, in order; what is asked goes by what was found before."""
         pieces = self._pieces(message, findings)
         if self._options.parts_at_once == 1:
@@ -145,7 +145,7 @@ class VirusFilter:
             # What is found counts, also where somebody was not there for another part.
             yield from sorted(told, key=lambda one: not one[1].infected)
 
-    def _pieces(self, message: Message, findings: Findings) -> Iterator[tuple[str, Buffer]]:
+    def _pieces(self, message: Message, findings: ScanFindings) -> Iterator[tuple[str, Buffer]]:
         """What is to be scanned, in order, with a word for it; goes by what was found before."""
         if self._options.scan != "parts":
             yield "message", message.data
@@ -158,7 +158,7 @@ class VirusFilter:
                     return
                 yield what, content
 
-    def _parts(self, message: Message, findings: Findings) -> Iterator[tuple[str, bytes]]:
+    def _parts(self, message: Message, findings: ScanFindings) -> Iterator[tuple[str, bytes]]:
         is_scanned = not findings.take_large_message() and not findings.given_up
         if self._options.scan == "message" and is_scanned:
             for leaf in message.leaves():
@@ -199,9 +199,9 @@ class VirusFilter:
         rest = self._judged(_without(message, found))
         return () if rest is None or rest.virus else tuple(found)
 
-    def _judged_leaf(self, leaf: Entity) -> Findings | None:
+    def _judged_leaf(self, leaf: Entity) -> ScanFindings | None:
         """What is found in the part or in what it holds. Raises ScanError."""
-        judged: Findings | None = self._findings()
+        judged: ScanFindings | None = self._findings()
         for content in (leaf.content, *self._inside(leaf)):
             if content:
                 judged = self._judged(content)
@@ -209,7 +209,7 @@ class VirusFilter:
                     break
         return judged
 
-    def _judged(self, content: Buffer) -> Findings | None:
+    def _judged(self, content: Buffer) -> ScanFindings | None:
         """What is found in the content, None if somebody gave up on it. Raises ScanError."""
         answers = self._ask(content)
         if answers.given_up and not answers.infected:

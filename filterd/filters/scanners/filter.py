@@ -30,7 +30,7 @@ LIST = "known_bad"
 """Who says so, where a list has the sum."""
 
 
-class Lists:
+class HashListScanner:
     """Scanners behind lists of sums: what is known is not asked about."""
 
     def __init__(self, several: Several, bad: Sequence[HashList], good: Sequence[HashList]) -> None:
@@ -85,7 +85,7 @@ class Scanners(VirusFilter):
         self.members = members(settings)
         order = settings.order or settings.names
         several = Several([self.members[name] for name in order], settings.decide)
-        self._lists = Lists(
+        self._lists = HashListScanner(
             several,
             [HashList(Path(path)) for path in settings.known_bad],
             [HashList(Path(path)) for path in settings.known_good],

@@ -33,7 +33,7 @@ _ACTIONS: Mapping[str, Action] = MappingProxyType(
 )
 
 
-class Findings:
+class ScanFindings:
     """What was said about the pieces of one message so far."""
 
     def __init__(

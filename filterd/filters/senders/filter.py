@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from filterd.chain.verdict import NO_OPINION, Symbol, Verdict
-from filterd.filters.senders.list import EVERYBODY, ListError, SenderEntry, keys_of, read
+from filterd.filters.senders.list import EVERYBODY, ListEntryError, SenderEntry, keys_of, read
 from filterd.filters.senders.rewritten import rewritten
 from filterd.filters.senders.settings import SendersSettings
 from filterd.filters.senders.symbols import ALLOWED, BLOCKED, UNPROVEN
@@ -88,7 +88,7 @@ class Senders:
         """
         try:
             self._refresh()
-        except ListError as error:
+        except ListEntryError as error:
             log.error("the list is not used, the last good one stays: %s", error)
         proven = _is_proven(message)
         entry = self._lookup.find(message.envelope, proven=proven)

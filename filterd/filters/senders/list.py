@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from filterd.message.address import EXPECTED, Mailbox, PatternError, pattern_keys
+from filterd.message.address import EXPECTED, AddressPatternError, Mailbox, pattern_keys
 from filterd.system.bounded import plain_text, read_regular
 from filterd.system.durable import locked, write_atomically
 
@@ -28,11 +28,11 @@ SIZE_LIMIT = 16 << 20
 """Octets of a list that are read; some 300,000 entries, more is a job for an access map."""
 
 
-class ListError(ValueError):
+class ListEntryError(ValueError):
     """An entry that cannot be read; the text names file, line and what was expected."""
 
 
-class NoEffectError(ListError):
+class NoEffectError(ListEntryError):
     """An entry that no mail could ever fit."""
 
 
@@ -65,7 +65,7 @@ class SenderEntry:
                 raise NoEffectError(f"{word!r} is not an address or a domain; {EXPECTED}")
             try:
                 pattern_keys(word)
-            except PatternError as error:
+            except AddressPatternError as error:
                 raise NoEffectError(str(error)) from None
 
     def __str__(self) -> str:
@@ -116,8 +116,8 @@ def read(path: Path, *, strict: bool = False) -> tuple[SenderEntry, ...]:
                 raise NoEffectError(f"{path}:{number}: {error}") from None
             log.warning("%s:%d: an entry without effect: %s", path, number, error)
             continue
-        except ListError as error:
-            raise ListError(f"{path}:{number}: {error}") from None
+        except ListEntryError as error:
+            raise ListEntryError(f"{path}:{number}: {error}") from None
         if entry is not None:
             found.append(entry)
     return tuple(found)
@@ -133,7 +133,7 @@ def lines_of(path: Path) -> list[str]:
     try:
         text = plain_text(data, "surrogateescape")
     except ValueError as error:
-        raise ListError(f"{path}: {error}") from None
+        raise ListEntryError(f"{path}: {error}") from None
     lines = re.split("\r\n|\r|\n", text)
     return lines if lines[-1] else lines[:-1]
 
@@ -156,8 +156,8 @@ def noted(path: Path) -> list[NotedEntry]:
             entry = _entry_of(line)
         except NoEffectError:
             continue
-        except ListError as error:
-            raise ListError(f"{path}:{number}: {error}") from None
+        except ListEntryError as error:
+            raise ListEntryError(f"{path}:{number}: {error}") from None
         if entry is not None:
             found.append(NotedEntry(number, entry, words_and_comment(line)[1]))
     return found
@@ -242,7 +242,7 @@ def words_and_comment(text: str) -> tuple[list[str], str]:
         if found[1]:
             words.append(found[1])
     if text[position : position + 1] not in ("", "#"):
-        raise ListError(_EXPECTED)
+        raise ListEntryError(_EXPECTED)
     return words, text[position + 1 :].strip()
 
 
@@ -257,4 +257,4 @@ def _entry_of(text: str) -> SenderEntry | None:
             return SenderEntry(kind, sender, proven=proven)
         case ["allow" | "block" as kind, sender, "for", recipient]:
             return SenderEntry(kind, sender, recipient, proven)
-    raise ListError(_EXPECTED)
+    raise ListEntryError(_EXPECTED)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.body import CanonicalBody
 from filterd.chain.outgoing import Outgoing
 from filterd.chain.verdict import Splice
 
 
-def body_of(outgoing: Outgoing) -> Body:
+def body_of(outgoing: Outgoing) -> CanonicalBody:
     """The body, which is not copied where nothing of it is changed: it may be a large file."""
     if any(isinstance(edit, Splice) for edit in outgoing.edits):
-        return Body(outgoing.body)
-    return Body.of(outgoing.message)
+        return CanonicalBody(outgoing.body)
+    return CanonicalBody.of(outgoing.message)

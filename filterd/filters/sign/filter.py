@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar
 
-from filterd.auth.dkim.header import Header
+from filterd.auth.dkim.header import CanonicalHeader
 from filterd.auth.dkim.signing import FIELD, sign, signed_names
 from filterd.chain.headers import LabelSettings
 from filterd.chain.marks import is_marked
@@ -102,7 +102,7 @@ class Sign:
         if not keys:
             named = ", ".join(domains[:AUTHORS_LIMIT]) or "an author without a domain"
             return _not_signed(f"no key in use for {printable(named, NAMED_LIMIT)}")
-        header, body = Header(fields), body_of(outgoing)
+        header, body = CanonicalHeader(fields), body_of(outgoing)
         names = signed_names(header, self.settings.sign_headers, self._oversigned(header))
         signatures = [sign(header, body, key, names=names) for key in keys]
         told = ", ".join(f"{key.selector} of {key.domain}" for key in keys)
@@ -130,7 +130,7 @@ class Sign:
             return not_sealed(f"no key of {domain} signs today")
         # As the next host gets it; the message itself is left alone, its own signatures count on.
         changes = tuple(self._settling(outgoing.message))
-        header = Header(replace(outgoing, edits=outgoing.edits + changes).fields)
+        header = CanonicalHeader(replace(outgoing, edits=outgoing.edits + changes).fields)
         host = self._labels.host(outgoing.message.envelope)
         return sealed(outgoing, header, keys, host, self._oversigned(header))
 
@@ -154,7 +154,7 @@ class Sign:
                 changes += 1
                 yield ChangeField(field.name, seen[name], value)
 
-    def _oversigned(self, header: Header) -> list[str]:
+    def _oversigned(self, header: CanonicalHeader) -> list[str]:
         """What nobody may add, but for what the MTA adds where it is missing."""
         names = [name.lower() for name in self.settings.oversign_headers]
         return [name for name in names if name not in ADDED_BY_MTA or header.places(name)]

@@ -9,7 +9,7 @@ from filterd.auth.dkim.limits import DkimLimits
 from filterd.auth.dkim.record import KeyRecord, key_name, key_records, public_key
 from filterd.auth.dkim.signing import FIELD, SigningKey, sign
 from filterd.auth.dkim.verify import verify_dkim
-from filterd.auth.questions import Questions
+from filterd.auth.questions import DnsQuestions
 from filterd.message import Message
 from filterd.message.authentication import AuthResult
 from filterd.resolver.answer import DnsStatus, RecordType
@@ -37,7 +37,7 @@ class Published:
         return not self.problem
 
 
-def published(key: SigningKey, questions: Questions) -> Published:
+def published(key: SigningKey, questions: DnsQuestions) -> Published:
     """Ask the DNS for the public key, compare it, and verify a message signed with ours. Raises
     nothing."""
     name = key_name(key.domain, key.selector)
@@ -76,7 +76,7 @@ def _warnings(key: SigningKey, records: tuple[KeyRecord, ...], count: int) -> li
     return found
 
 
-def _trial(key: SigningKey, questions: Questions) -> str:
+def _trial(key: SigningKey, questions: DnsQuestions) -> str:
     """Why a message that is signed now does not verify, "" if it does."""
     fields = [("From", f" postmaster@{key.domain}".encode()), ("Subject", b" trial")]
     body = b"This message is signed to see whether the signature verifies.\r\n"

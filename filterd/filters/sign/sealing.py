@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from filterd.auth.arc.sealing import SealError, combined, seal_arc
-from filterd.auth.dkim.header import Header
+from filterd.auth.dkim.header import CanonicalHeader
 from filterd.auth.dkim.signing import SigningKey
 from filterd.chain.outgoing import Outgoing
 from filterd.chain.verdict import AddField, Symbol, Verdict
@@ -19,7 +19,7 @@ from filterd.filters.sign.symbols import NOT_SEALED, SEALED
 
 def sealed(
     outgoing: Outgoing,
-    header: Header,
+    header: CanonicalHeader,
     keys: Sequence[SigningKey],
     host: str,
     oversigned: Sequence[str],

@@ -9,7 +9,7 @@ from filterd.mta.cf.lookup import EX_TEMPFAIL
 from filterd.mta.cf.marks import Names
 from filterd.mta.cf.observer import Lookup, Observer, RuleMessage
 from filterd.mta.cf.patterns import Span
-from filterd.mta.cf.rules import Rule
+from filterd.mta.cf.rules import RewriteRule
 from filterd.mta.cf.rulesets import Ruleset
 
 EX_SOFTWARE = 70
@@ -75,18 +75,18 @@ class TestModeOutput(Observer):
             if lookup.result is not None and self._levels.at(LOOKUP, 4):
                 self._write(f'map_lookup tempfail: returning "{lookup.result}"\n')
 
-    def trying(self, rule: Rule) -> None:
+    def trying(self, rule: RewriteRule) -> None:
         if self._levels.at(REWRITE, 12):
             line = f" (line {rule.line})" if self._levels.at(REWRITE, 15) else ""
             self._write(f"-----trying rule{line}:")
             self.tokens(rule.pattern.tokens)
 
-    def failed(self, rule: Rule) -> None:
+    def failed(self, rule: RewriteRule) -> None:
         del rule
         if self._levels.at(REWRITE, 10):
             self._write("----- rule fails\n")
 
-    def matched(self, rule: Rule, tokens: Sequence[str], taken: Sequence[Span]) -> None:
+    def matched(self, rule: RewriteRule, tokens: Sequence[str], taken: Sequence[Span]) -> None:
         del tokens, taken
         if self._levels.at(REWRITE, 12):
             self._write("-----rule matches:")

@@ -8,7 +8,7 @@ from filterd.mta.cf.macros import expand
 from filterd.mta.cf.mailers import MailerLine
 from filterd.mta.cf.ports import ClientPort, DaemonPort, client, daemon, names
 from filterd.mta.cf.program import Program
-from filterd.mta.cf.rules import Rule
+from filterd.mta.cf.rules import RewriteRule
 from filterd.mta.milters.settings import InputMailFilter
 
 
@@ -53,7 +53,7 @@ class SendmailCf:
     trusted: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     queue_groups: list[str] = field(default_factory=list)
-    rulesets: dict[str, list[Rule]] = field(default_factory=dict)
+    rulesets: dict[str, list[RewriteRule]] = field(default_factory=dict)
     milter_macros: dict[str, tuple[str, ...]] = field(default_factory=dict)
     program: Program = field(default_factory=Program)
     problems: list[str] = field(default_factory=list)

@@ -63,8 +63,8 @@ def map_options(
     known: names of the maps above it, in lower case, for the members of a sequence. is_alias: the
     line stands in `O AliasFile`.
     """
-    reader = _Reader(line, known, is_alias)
-    _READERS.get(line.type, _Reader.common)(reader)
+    reader = _ArgumentReader(line, known, is_alias)
+    _READERS.get(line.type, _ArgumentReader.common)(reader)
     return reader.options, reader.problems
 
 
@@ -82,7 +82,7 @@ def column_delimiter(value: str) -> str:
     return value[:1]
 
 
-class _Reader:
+class _ArgumentReader:
     def __init__(self, line: MapLine, known: Collection[str], is_alias: bool) -> None:
         self._text = line.arguments
         self._known = known
@@ -247,16 +247,16 @@ class _Reader:
             self._refuse(f"No filter given in map {self.options.name}")
 
 
-_READERS: dict[str, Callable[[_Reader], None]] = {
-    "host": _Reader.host,
-    "dns": _Reader.dns,
-    "dequote": _Reader.dequote,
-    "macro": _Reader.dequote,
-    "arith": _Reader.dequote,
-    "arpa": _Reader.dequote,
-    "regex": _Reader.regex,
-    "sequence": _Reader.sequence,
-    "syslog": _Reader.syslog,
-    "ldap": _Reader.ldap,
-    "ldapx": _Reader.ldap,
+_READERS: dict[str, Callable[[_ArgumentReader], None]] = {
+    "host": _ArgumentReader.host,
+    "dns": _ArgumentReader.dns,
+    "dequote": _ArgumentReader.dequote,
+    "macro": _ArgumentReader.dequote,
+    "arith": _ArgumentReader.dequote,
+    "arpa": _ArgumentReader.dequote,
+    "regex": _ArgumentReader.regex,
+    "sequence": _ArgumentReader.sequence,
+    "syslog": _ArgumentReader.syslog,
+    "ldap": _ArgumentReader.ldap,
+    "ldapx": _ArgumentReader.ldap,
 }

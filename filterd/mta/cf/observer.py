@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from filterd.mta.cf.lookup import MapAnswer
 from filterd.mta.cf.patterns import Span
-from filterd.mta.cf.rules import Rule
+from filterd.mta.cf.rules import RewriteRule
 from filterd.mta.cf.rulesets import Ruleset
 
 
@@ -70,11 +70,11 @@ class Observer:
 
     # With details.
 
-    def trying(self, rule: Rule) -> None: ...
+    def trying(self, rule: RewriteRule) -> None: ...
 
-    def failed(self, rule: Rule) -> None: ...
+    def failed(self, rule: RewriteRule) -> None: ...
 
-    def matched(self, rule: Rule, tokens: Sequence[str], taken: Sequence[Span]) -> None: ...
+    def matched(self, rule: RewriteRule, tokens: Sequence[str], taken: Sequence[Span]) -> None: ...
 
     def rewritten(self, tokens: Sequence[str]) -> None: ...
 

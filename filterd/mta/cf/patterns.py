@@ -63,7 +63,7 @@ RuntimeValue = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class LeftHandSide:
     """items: kind and argument (a literal in lower case, the character for a name)."""
 
     tokens: tuple[str, ...]
@@ -75,7 +75,7 @@ class Pattern:
     has_runtime: bool = field(repr=False, compare=False)
 
     @classmethod
-    def compile(cls, tokens: Sequence[str]) -> Pattern:
+    def compile(cls, tokens: Sequence[str]) -> LeftHandSide:
         items: list[tuple[int, str]] = []
         for token in tokens:
             kind = _KINDS.get(token[0], ElementKind.LITERAL)
@@ -122,7 +122,7 @@ class Matcher:
 
     def match(
         self,
-        pattern: Pattern,
+        pattern: LeftHandSide,
         tokens: Sequence[str],
         folded: Sequence[str],
         *,
@@ -184,7 +184,7 @@ class _Attempt:
     def __init__(
         self,
         matcher: Matcher,
-        pattern: Pattern,
+        pattern: LeftHandSide,
         tokens: Sequence[str],
         folded: Sequence[str],
         forgetful: int,

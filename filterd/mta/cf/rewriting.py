@@ -27,7 +27,7 @@ from filterd.mta.cf.memory import ReadMacro, RememberedRun, RunEvent, RunMemory
 from filterd.mta.cf.observer import Observer
 from filterd.mta.cf.patterns import Matcher, Span
 from filterd.mta.cf.program import Program
-from filterd.mta.cf.rules import Rule
+from filterd.mta.cf.rules import RewriteRule
 from filterd.mta.cf.rulesets import Ruleset
 from filterd.mta.cf.tokens import MAX_TOKENS, Tokens, without_quotes
 from filterd.mta.cf.voice import Voice
@@ -85,7 +85,7 @@ class Rewriter:
         self._memory = memory
         self._work = 0
         # sendmail takes the quotes off a name in the rule itself; test mode shows that.
-        self.unquoted: set[tuple[Rule, str]] = set()
+        self.unquoted: set[tuple[RewriteRule, str]] = set()
 
     def run(self, tokens: Tokens, number: int) -> int:
         """Run a ruleset over the tokens, which are changed in place. Returns its status."""
@@ -189,7 +189,7 @@ class Rewriter:
 
     def _apply(
         self,
-        rule: Rule,
+        rule: RewriteRule,
         tokens: Tokens,
         taken: list[Span],
         title: str,
@@ -211,7 +211,7 @@ class Rewriter:
         return status
 
     def _built(
-        self, rule: Rule, tokens: Tokens, taken: list[Span], title: str, room: int
+        self, rule: RewriteRule, tokens: Tokens, taken: list[Span], title: str, room: int
     ) -> Tokens:
         new: Tokens = []
         for text, mark in rule.replacement.items:
@@ -258,7 +258,7 @@ class Rewriter:
 
     # Calls
 
-    def _call(self, tokens: Tokens, depth: int, rule: Rule) -> int:
+    def _call(self, tokens: Tokens, depth: int, rule: RewriteRule) -> int:
         """Carry out the calls among the tokens, the last one first."""
         calls: list[tuple[int, int]] = []
         at = 0

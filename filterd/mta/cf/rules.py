@@ -27,7 +27,7 @@ from filterd.mta.cf.marks import (
     USER,
     Complain,
 )
-from filterd.mta.cf.patterns import MAX_WILDCARDS, Pattern
+from filterd.mta.cf.patterns import MAX_WILDCARDS, LeftHandSide
 from filterd.mta.cf.tokens import MAX_SCANNED_RULE, Table, Tokens, scan
 
 MAX_ARGUMENTS = 10
@@ -73,19 +73,19 @@ class Replacement:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RewriteRule:
     """An R line. line: its number in the file; left, right: as written, without the comment."""
 
     line: int
     left: str
     right: str
-    pattern: Pattern = field(repr=False, compare=False)
+    pattern: LeftHandSide = field(repr=False, compare=False)
     replacement: Replacement = field(repr=False, compare=False)
 
 
 def compile_rule(
     line: int, written: tuple[str, str], sides: tuple[str, str], table: Table, complain: Complain
-) -> Rule:
+) -> RewriteRule:
     """Compile a rule. written: both sides as in the file; sides: with marks, and expanded."""
     left = _side(sides[0], table)
     wildcards = _check_left(left, complain)
@@ -94,7 +94,7 @@ def compile_rule(
         left = []
     right = _side(sides[1], table)
     _check_right(right, wildcards, complain)
-    return Rule(line, *written, Pattern.compile(left), Replacement.compile(right))
+    return RewriteRule(line, *written, LeftHandSide.compile(left), Replacement.compile(right))
 
 
 def _side(text: str, table: Table) -> Tokens:
@@ -113,7 +113,7 @@ def _check_left(tokens: Tokens, complain: Complain) -> int:
     for token in tokens:
         if token[0] in _NOT_ON_LEFT:
             complain(f"Inappropriate use of {_NOT_ON_LEFT[token[0]]} on LHS")
-    return Pattern.compile(tokens).wildcards if tokens else 0
+    return LeftHandSide.compile(tokens).wildcards if tokens else 0
 
 
 def _check_right(tokens: Tokens, wildcards: int, complain: Complain) -> None:

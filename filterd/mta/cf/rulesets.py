@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 
 from filterd.mta.cf.marks import Complain
-from filterd.mta.cf.rules import Rule
+from filterd.mta.cf.rules import RewriteRule
 
 MAX_NUMBER = 100
 """Numbers below this one may be written in a file, half of MAXRWSETS."""
@@ -28,7 +28,7 @@ class Ruleset:
 
     number: int
     name: str = ""
-    rules: list[Rule] = field(default_factory=list)
+    rules: list[RewriteRule] = field(default_factory=list)
 
     @property
     def title(self) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from filterd.mta.cf.marks import Names, readable
 from filterd.mta.cf.observer import Lookup, Observer, RuleMessage
 from filterd.mta.cf.patterns import WILDCARDS, Span
-from filterd.mta.cf.rules import Rule
+from filterd.mta.cf.rules import RewriteRule
 from filterd.mta.cf.rulesets import Ruleset
 
 MAX_STEPS = 10_000
@@ -25,7 +25,7 @@ MAX_SHOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class WildcardText:
     """What a wildcard of a rule took: `$1`, the wildcard as written, the text."""
 
     reference: str
@@ -34,13 +34,13 @@ class Taken:
 
 
 @dataclass(slots=True)
-class Step:
+class RuleStep:
     """A rule that matched. line: of the file. result: the workspace afterwards."""
 
     line: int
     left: str
     right: str
-    taken: tuple[Taken, ...]
+    taken: tuple[WildcardText, ...]
     lookups: list[Lookup] = field(default_factory=list)
     calls: list[TraceRun] = field(default_factory=list)
     messages: list[RuleMessage] = field(default_factory=list)
@@ -54,7 +54,7 @@ class TraceRun:
     name: str
     number: int
     given: str
-    steps: list[Step] = field(default_factory=list)
+    steps: list[RuleStep] = field(default_factory=list)
     messages: list[RuleMessage] = field(default_factory=list)
     result: str = ""
     failed: bool = True
@@ -86,7 +86,7 @@ class Tracer(Observer):
         return self._steps <= self._limit
 
     @property
-    def _step(self) -> Step | None:
+    def _step(self) -> RuleStep | None:
         """The rule that is being carried out."""
         run = self._run
         return run.steps[-1] if run is not None and run.steps else None
@@ -117,12 +117,12 @@ class Tracer(Observer):
         if run is not None:
             run.result = self._shown(tokens)
 
-    def trying(self, rule: Rule) -> None:
+    def trying(self, rule: RewriteRule) -> None:
         del rule
         if self._run is not None:
             self._run.tried += 1
 
-    def matched(self, rule: Rule, tokens: Sequence[str], taken: Sequence[Span]) -> None:
+    def matched(self, rule: RewriteRule, tokens: Sequence[str], taken: Sequence[Span]) -> None:
         run = self._run
         if run is None or not self._has_room():
             self.left_out += 1
@@ -134,10 +134,10 @@ class Tracer(Observer):
             if kind in WILDCARDS
         ]
         took = tuple(
-            Taken(f"${number}", self._shown([wildcard]), self._shown(tokens[start:end]))
+            WildcardText(f"${number}", self._shown([wildcard]), self._shown(tokens[start:end]))
             for number, (wildcard, (start, end)) in enumerate(zip(wildcards, taken, strict=True), 1)
         )
-        run.steps.append(Step(rule.line, rule.left, rule.right, took))
+        run.steps.append(RuleStep(rule.line, rule.left, rule.right, took))
 
     def rewritten(self, tokens: Sequence[str]) -> None:
         if self._step is not None and not self.left_out:
@@ -148,7 +148,7 @@ class Tracer(Observer):
             self._step.lookups.append(lookup)
 
     def message(self, message: RuleMessage) -> None:
-        place: Step | TraceRun | None = self._step or self._run
+        place: RuleStep | TraceRun | None = self._step or self._run
         if place is not None and not self.left_out:
             place.messages.append(message)
         else:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from filterd.message.address import canonical_domain
 from filterd.mta.delivery.mailbox import Maildir, Mbox, folder_name
 from filterd.mta.delivery.relay import SmtpMailer
-from filterd.mta.delivery.router import DeliveryError, Mailer, Outcome, deliver_each, unique
+from filterd.mta.delivery.router import DeliveryError, DeliveryOutcome, Mailer, deliver_each, unique
 from filterd.mta.delivery.transaction import OutgoingMail
 from filterd.mta.mail.address import (
     PathError,
@@ -129,7 +129,7 @@ class BuiltInRouter:
         self.resolve(address)
         return [address]
 
-    def deliver(self, entry: QueueEntry, message: bytes) -> Iterator[Outcome]:
+    def deliver(self, entry: QueueEntry, message: bytes) -> Iterator[DeliveryOutcome]:
         relayed = {one.address for one in entry.targets if one.relayed}
 
         def resolve(address: str) -> Route:

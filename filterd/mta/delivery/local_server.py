@@ -16,7 +16,7 @@ from functools import partial
 
 from filterd.mta.delivery.client import LHLO, connected, wire_form
 from filterd.mta.delivery.lines import limited
-from filterd.mta.delivery.program import Program
+from filterd.mta.delivery.program import DeliveryProgram
 from filterd.mta.delivery.transaction import (
     CONNECT_TIMEOUT,
     OutgoingMail,
@@ -43,7 +43,7 @@ class SocketServer:
 class ProgramServer:
     """A program that is started for one message. user: whose it is, "" for nobody's."""
 
-    program: Program
+    program: DeliveryProgram
     user: str = ""
 
     @contextmanager

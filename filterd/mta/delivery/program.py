@@ -46,7 +46,7 @@ STATUSES: dict[int, tuple[bool, str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Program:
+class DeliveryProgram:
     """A delivery program. path: P=; words: its arguments, the name in front.
 
     uid, gid: the user it runs as, None for the MTA's own. folder: where it runs. environment: more

@@ -7,31 +7,31 @@ from typing import Protocol
 
 from filterd.mta.delivery.router import DeliveryError, Router, identity
 from filterd.mta.mail.address import Route
-from filterd.mta.mail.draft import Path
+from filterd.mta.mail.draft import EnvelopePath
 from filterd.mta.mail.entry import Target
 
 
-class Recipients(Protocol):
+class MessageRecipients(Protocol):
     """The recipients of one message. blocks: the methods may block, and belong into a thread."""
 
     blocks: bool
 
-    def parse(self, path: Path) -> Route:
+    def parse(self, path: EnvelopePath) -> Route:
         """Where a recipient goes, before anything is known of local users. Raises DeliveryError."""
 
-    def add(self, path: Path, route: Route) -> Path:
+    def add(self, path: EnvelopePath, route: Route) -> EnvelopePath:
         """Take a recipient that was parsed. Raises DeliveryError for an unknown one.
 
         Returns the path itself, or the first one if the message has this recipient already.
         """
 
-    def refused(self, path: Path) -> None:
+    def refused(self, path: EnvelopePath) -> None:
         """A filter has refused a path that was added."""
 
     def key(self, address: str) -> str:
         """The same text for addresses of one recipient."""
 
-    def targets(self, paths: Iterable[Path]) -> tuple[Target, ...]:
+    def targets(self, paths: Iterable[EnvelopePath]) -> tuple[Target, ...]:
         """Who gets the message in the end, for the recipients that are left when it is accepted."""
 
 
@@ -48,10 +48,10 @@ class PlainRecipients:
         may_relay: Callable[[], bool] = lambda: False,
     ) -> None:
         self._router, self._relay, self._may_relay = router, relay, may_relay
-        self._known: dict[str, Path] = {}
+        self._known: dict[str, EnvelopePath] = {}
         self._relayed: set[str] = set()
 
-    def parse(self, path: Path) -> Route:
+    def parse(self, path: EnvelopePath) -> Route:
         try:
             return self._router.resolve(path.address)
         except DeliveryError:
@@ -61,11 +61,11 @@ class PlainRecipients:
         self._relayed.add(path.address)
         return route
 
-    def add(self, path: Path, route: Route) -> Path:
+    def add(self, path: EnvelopePath, route: Route) -> EnvelopePath:
         del route
         return self._known.setdefault(self.key(path.address), path)
 
-    def refused(self, path: Path) -> None:
+    def refused(self, path: EnvelopePath) -> None:
         key = self.key(path.address)
         if self._known.get(key) is path:
             del self._known[key]
@@ -73,7 +73,7 @@ class PlainRecipients:
     def key(self, address: str) -> str:
         return identity(self._router, address)
 
-    def targets(self, paths: Iterable[Path]) -> tuple[Target, ...]:
+    def targets(self, paths: Iterable[EnvelopePath]) -> tuple[Target, ...]:
         relayed = self._relayed
         return self._router.expand(
             tuple(

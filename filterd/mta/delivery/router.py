@@ -47,7 +47,7 @@ Failures = list[tuple[Target, DeliveryError]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DeliveryOutcome:
     """What became of one recipient. mailer, place: where it was delivered, for the log. error: why
     it was not."""
 
@@ -73,7 +73,7 @@ class Router(Protocol):
         listed: it is from an alias or a `.forward` file, and so may be a program or a file.
         """
 
-    def deliver(self, entry: QueueEntry, message: bytes) -> Iterator[Outcome]:
+    def deliver(self, entry: QueueEntry, message: bytes) -> Iterator[DeliveryOutcome]:
         """Deliver a message (LF line ends) to its recipients: what became of each."""
 
     def expand(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
@@ -97,7 +97,7 @@ def deliver_each(
     mailer: Callable[[Route], Mailer],
     entry: QueueEntry,
     message: bytes,
-) -> Iterator[Outcome]:
+) -> Iterator[DeliveryOutcome]:
     """Deliver to one recipient after the other."""
     for target in entry.targets:
         try:
@@ -105,9 +105,9 @@ def deliver_each(
             seen = replace(entry, sender=sender_for(entry, target))
             place = mailer(route).deliver(seen, target, message)
         except DeliveryError as error:
-            yield Outcome(target, error=error)
+            yield DeliveryOutcome(target, error=error)
         else:
-            yield Outcome(target, route.mailer, place)
+            yield DeliveryOutcome(target, route.mailer, place)
 
 
 def sender_for(entry: QueueEntry, target: Target) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
-from filterd.mta.mail.draft import Draft, Path, RecipientList
+from filterd.mta.mail.draft import Draft, EnvelopePath, RecipientList
 from filterd.mta.mail.header import HeaderSection, split_message
 
 
@@ -21,7 +21,7 @@ class Trace:
     helo: str
     client: str
     protocol: str
-    only_recipient: Path | None
+    only_recipient: EnvelopePath | None
     """The only recipient, None if there are several."""
 
     tls: str = ""
@@ -44,7 +44,9 @@ class Composer(ABC):
         self.host = host
         self.version = version
 
-    def draft(self, arrival: Trace, sender: Path, recipients: list[Path], content: bytes) -> Draft:
+    def draft(
+        self, arrival: Trace, sender: EnvelopePath, recipients: list[EnvelopePath], content: bytes
+    ) -> Draft:
         """The draft for the filters. content: the message, LF line ends."""
         fields, body = split_message(content, eats_from=self.eats_from)
         header = self._header(arrival, sender, fields)
@@ -72,5 +74,5 @@ class Composer(ABC):
 
     @abstractmethod
     def _header(
-        self, arrival: Trace, sender: Path, fields: list[tuple[bytes, bytes]]
+        self, arrival: Trace, sender: EnvelopePath, fields: list[tuple[bytes, bytes]]
     ) -> HeaderSection: ...

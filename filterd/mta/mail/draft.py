@@ -12,7 +12,7 @@ from filterd.mta.mail.header import HeaderSection
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class EnvelopePath:
     """A reverse-path or forward-path. address: without brackets, `""` for the null path.
 
     text: as the client wrote it, brackets and all. parameters: `SIZE=100`, `NOTIFY=NEVER`, ...
@@ -31,23 +31,23 @@ class RecipientList:
 
     __slots__ = ("_index", "_key", "_next", "_paths")
 
-    def __init__(self, paths: Iterable[Path] = ()) -> None:
+    def __init__(self, paths: Iterable[EnvelopePath] = ()) -> None:
         self._paths = dict(enumerate(paths))
         self._next = len(self._paths)
         self._key: Callable[[str], str] | None = None
-        self._index: dict[str, dict[int, Path]] = {}
+        self._index: dict[str, dict[int, EnvelopePath]] = {}
 
-    def __iter__(self) -> Iterator[Path]:
+    def __iter__(self) -> Iterator[EnvelopePath]:
         return iter(self._paths.values())
 
     def __len__(self) -> int:
         return len(self._paths)
 
-    def found(self, key: Callable[[str], str], text: str) -> list[Path]:
+    def found(self, key: Callable[[str], str], text: str) -> list[EnvelopePath]:
         """The recipients whose address has this key."""
         return list(self._by(key).get(text, {}).values())
 
-    def append(self, path: Path) -> None:
+    def append(self, path: EnvelopePath) -> None:
         """Add one at the end."""
         self._paths[self._next] = path
         if self._key is not None:
@@ -59,7 +59,7 @@ class RecipientList:
         for number in self._by(key).pop(text, {}):
             del self._paths[number]
 
-    def _by(self, key: Callable[[str], str]) -> dict[str, dict[int, Path]]:
+    def _by(self, key: Callable[[str], str]) -> dict[str, dict[int, EnvelopePath]]:
         if self._key is not key:
             self._key, self._index = key, {}
             for number, path in self._paths.items():
@@ -72,7 +72,7 @@ class Draft:
     """Envelope, header and body of one message."""
 
     queue_id: str
-    sender: Path
+    sender: EnvelopePath
     recipients: RecipientList
     header: HeaderSection
     body: bytes

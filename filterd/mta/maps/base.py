@@ -40,7 +40,7 @@ class MapError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class MapValue:
     """A value as the map's source has it, and where it stands."""
 
     value: bytes
@@ -163,7 +163,7 @@ class BaseMap:
         """What an open map finds. Raises MapError for a temporary failure."""
         raise NotImplementedError
 
-    def _value(self, key: str, arguments: Sequence[str], found: Found) -> MapAnswer:
+    def _value(self, key: str, arguments: Sequence[str], found: MapValue) -> MapAnswer:
         """The answer for a value that was found: `-m`, `%n`, `-a`."""
         options, raw = self.options, octets(key)
         value = raw if options.match_only else rewritten(found.value, raw, arguments)

@@ -48,7 +48,7 @@ class NotADatabaseError(DamagedDatabaseError):
 
 
 @dataclass(frozen=True, slots=True)
-class Meta:
+class MetaPage:
     """The metadata page. order: `<` or `>`. spares: for a hash, where each doubling begins."""
 
     order: str
@@ -74,7 +74,7 @@ class BdbPage:
     offsets: tuple[int, ...]
 
 
-def read_meta(descriptor: int, *, is_hash: bool) -> Meta:
+def read_meta(descriptor: int, *, is_hash: bool) -> MetaPage:
     """Read the metadata of a file. Raises NotADatabaseError, OSError."""
     raw = os.pread(descriptor, 512, 0)
     if len(raw) < 512:
@@ -97,10 +97,10 @@ def read_meta(descriptor: int, *, is_hash: bool) -> Meta:
     if is_hash:
         return _hash_meta(raw, order, page_size, last_page)
     (root,) = struct.unpack_from(order + "I", raw, 88)
-    return Meta(order, False, page_size, last_page, root)
+    return MetaPage(order, False, page_size, last_page, root)
 
 
-def _hash_meta(raw: bytes, order: str, page_size: int, last_page: int) -> Meta:
+def _hash_meta(raw: bytes, order: str, page_size: int, last_page: int) -> MetaPage:
     max_bucket, high, low = struct.unpack_from(order + "III", raw, 72)
     if struct.unpack_from(order + "I", raw, 92)[0] != hash_of(b"%$sniglet^&\0"):
         raise NotADatabaseError("was made with another hash function")
@@ -110,7 +110,7 @@ def _hash_meta(raw: bytes, order: str, page_size: int, last_page: int) -> Meta:
     if max_bucket > last_page:
         raise NotADatabaseError(f"has {max_bucket + 1} buckets, but {last_page + 1} pages")
     spares = struct.unpack_from(order + "32I", raw, 96)
-    return Meta(order, True, page_size, last_page, 0, max_bucket, high, low, spares)
+    return MetaPage(order, True, page_size, last_page, 0, max_bucket, high, low, spares)
 
 
 def hash_of(key: bytes) -> int:
@@ -124,7 +124,7 @@ def hash_of(key: bytes) -> int:
 class Pages:
     """The pages of an open file. Raises DamagedError and OSError."""
 
-    def __init__(self, descriptor: int, meta: Meta) -> None:
+    def __init__(self, descriptor: int, meta: MetaPage) -> None:
         self._descriptor = descriptor
         self.meta = meta
         self._long = struct.Struct(meta.order + "I")

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filterd.mta.cf.lookup import EX_OK, MapAnswer
 from filterd.mta.cf.map_options import MapOptions
-from filterd.mta.maps.base import NO_COMPLAINT, BaseMap, Found, MapError, octets
+from filterd.mta.maps.base import NO_COMPLAINT, BaseMap, MapError, MapValue, octets
 from filterd.mta.maps.bdb_pages import DamagedDatabaseError, NotADatabaseError
 from filterd.mta.maps.bdb_reader import BdbDatabase
 from filterd.mta.maps.cdb import Cdb
@@ -182,7 +182,7 @@ class DatabaseMap(BaseMap):
                 value, entry = self._found(raw, key), self.path
         if value is None:
             return MapAnswer(None, EX_OK)
-        return self._value(key, arguments, Found(value, entry))
+        return self._value(key, arguments, MapValue(value, entry))
 
     def _found(self, raw: bytes, key: str) -> bytes | None:
         """Raises MapError."""

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from filterd.mta.cf.lookup import EX_NOTFOUND, MapAnswer
 from filterd.mta.cf.map_options import MapOptions, leading_number
-from filterd.mta.maps.base import NO_COMPLAINT, BaseMap, Found, MapError, octets
+from filterd.mta.maps.base import NO_COMPLAINT, BaseMap, MapError, MapValue, octets
 from filterd.mta.maps.safety import Check, Owner, trouble_with
 from filterd.system.bounded import read_regular
 
@@ -140,7 +140,7 @@ class LdapMap(BaseMap):
             return MapAnswer(None, EX_NOTFOUND)
         delimiter = octets(self.options.delimiter)
         found = delimiter.join(values) if delimiter else values[0]
-        return self._value(key, arguments, Found(found, str(entries[0].get("dn", ""))))
+        return self._value(key, arguments, MapValue(found, str(entries[0].get("dn", ""))))
 
     def _values(self, entry: dict[str, Any], names: Sequence[str]) -> list[bytes]:
         """Attribute values in order; with `-n` the attributes' names, with `-V` both."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from filterd.mta.cf.lookup import EX_NOTFOUND, EX_OK, EX_TEMPFAIL, MapAnswer
 from filterd.mta.cf.map_options import MapOptions
-from filterd.mta.maps.base import BaseMap, Found, MapError, octets
+from filterd.mta.maps.base import BaseMap, MapError, MapValue, octets
 from filterd.mta.maps.hosts import DNS_TIMEOUT, HostNames, search_domains
 from filterd.resolver.answer import MX, Record, RecordType
 
@@ -50,7 +50,7 @@ class DnsMap(_Asking):
             if answer.failed:
                 return MapAnswer(None, EX_TEMPFAIL)
             if answer.records:
-                return self._value(key, arguments, Found(self._list(answer.records)))
+                return self._value(key, arguments, MapValue(self._list(answer.records)))
         return MapAnswer(None, status)
 
     def _list(self, records: Sequence[Record]) -> bytes:
@@ -89,7 +89,7 @@ class BestMxMap(_Asking):
         while len(value) > VALUE_LIMIT and len(hosts) > 1:
             hosts.pop()
             value = delimiter.join(map(octets, hosts))
-        return self._value(key, arguments, Found(value))
+        return self._value(key, arguments, MapValue(value))
 
 
 class HostMap(_Asking):
@@ -105,7 +105,7 @@ class HostMap(_Asking):
         else:
             found, status = self._names.canonical(key, seconds=self._seconds)
         if found is not None:
-            return self._value(key, arguments, Found(octets(found)))
+            return self._value(key, arguments, MapValue(octets(found)))
         if status == EX_TEMPFAIL and self._names.uses_dns:
             return MapAnswer(None, status, f"{key[:SHOWN_NAME]}: Name server timeout")
         return MapAnswer(None, status)

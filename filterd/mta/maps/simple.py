@@ -19,8 +19,8 @@ from filterd.mta.maps.base import (
     EX_CONFIG,
     EX_SOFTWARE,
     BaseMap,
-    Found,
     MapError,
+    MapValue,
     octets,
     text_of,
 )
@@ -173,7 +173,7 @@ class ArpaMap(BaseMap):
                 turned = ".".join(reversed(str(ipaddress.IPv4Address(key)).split(".")))
         except ValueError:
             return MapAnswer(None, EX_DATAERR)
-        return self._value(key, arguments, Found(turned.encode()))
+        return self._value(key, arguments, MapValue(turned.encode()))
 
 
 class MacroMap(BaseMap):
@@ -228,10 +228,10 @@ class RegexMap(BaseMap):
         if self.options.negates or spans is None:
             if (spans is None) != self.options.negates:
                 return MapAnswer()
-            return self._value(key, arguments, Found(b""))
+            return self._value(key, arguments, MapValue(b""))
         fields = self.options.fields
         if fields is None:
-            return self._value(key, arguments, Found(b""))
+            return self._value(key, arguments, MapValue(b""))
         pattern = self.options.pattern
         if arguments and pattern is not None:
             fields, problem = regex_fields(arguments[0] or "0", pattern.group_count + 1)
@@ -242,7 +242,7 @@ class RegexMap(BaseMap):
             _log.warning("regex map %s: result of %r cannot be an address", self.options.name, key)
             return MapAnswer()
         joined = octets(self.options.joiner).join(parts)[:RESULT_LIMIT]
-        return self._value(key, arguments, Found(joined))
+        return self._value(key, arguments, MapValue(joined))
 
     def _search(self, subject: bytes) -> Spans | None:
         """Raises MapError if there is no answer in time."""
@@ -304,6 +304,6 @@ class SyslogMap(BaseMap):
     """Writes its key to the log, and is replaced by nothing."""
 
     def _answer(self, key: str, arguments: Sequence[str]) -> MapAnswer:
-        said = self._value(key, arguments, Found(octets(key))).value or ""
+        said = self._value(key, arguments, MapValue(octets(key))).value or ""
         _log.log(_LEVELS[self.options.priority], "%s", said.encode("ascii", "backslashreplace"))
         return MapAnswer("")

@@ -21,8 +21,8 @@ from filterd.mta.maps.base import (
     EX_UNAVAILABLE,
     NO_COMPLAINT,
     BaseMap,
-    Found,
     MapError,
+    MapValue,
     octets,
     text_of,
 )
@@ -128,7 +128,7 @@ class SocketMap(BaseMap):
         word, _, value = reply.partition(b" ")
         if word == b"OK":
             shown = text_of(raw)
-            return self._value(shown, arguments, Found(value))
+            return self._value(shown, arguments, MapValue(value))
         if word == b"NOTFOUND":
             return MapAnswer(None, EX_NOTFOUND)
         return MapAnswer(None, _STATUSES.get(word, EX_PROTOCOL))

@@ -15,8 +15,8 @@ from filterd.mta.maps.base import (
     EX_CONFIG,
     NO_COMPLAINT,
     BaseMap,
-    Found,
     MapError,
+    MapValue,
     octets,
 )
 from filterd.mta.maps.database import DatabaseMap
@@ -63,7 +63,7 @@ class UserMap(BaseMap):
             return MapAnswer(None, EX_NOUSER)
         column = (self.options.value_column or "name").lower()
         value = os.fsencode(_COLUMNS[column](user))
-        return self._value(key, arguments, Found(value, f"user {user.pw_name}"))
+        return self._value(key, arguments, MapValue(value, f"user {user.pw_name}"))
 
 
 class ProgramMap(BaseMap):
@@ -120,7 +120,7 @@ class ProgramMap(BaseMap):
             return MapAnswer(None, done.returncode)
         if not data:
             return MapAnswer(None, EX_OK)
-        return self._value(key, arguments, Found(data.partition(b"\n")[0], file))
+        return self._value(key, arguments, MapValue(data.partition(b"\n")[0], file))
 
 
 class UserdbMap(BaseMap):
@@ -137,7 +137,7 @@ class UserdbMap(BaseMap):
         for one in self._opened:
             answer = one.lookup(f"{key}:{self.options.file}")
             if answer.value is not None:
-                return self._value(key, arguments, Found(octets(answer.value), answer.entry))
+                return self._value(key, arguments, MapValue(octets(answer.value), answer.entry))
             if answer.status != EX_OK:
                 return answer
         return MapAnswer(None, EX_OK)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from filterd.mta.cf.lookup import EX_NOTFOUND, EX_OK, MapAnswer
 from filterd.mta.cf.map_options import MapOptions, leading_number
-from filterd.mta.maps.base import EX_UNAVAILABLE, NO_COMPLAINT, BaseMap, Found, MapError, octets
+from filterd.mta.maps.base import EX_UNAVAILABLE, NO_COMPLAINT, BaseMap, MapError, MapValue, octets
 from filterd.mta.maps.safety import Owner, trouble_with
 from filterd.system.bounded import read_regular
 
@@ -62,7 +62,7 @@ class ColumnMap(BaseMap):
                 if value is None:
                     return MapAnswer(None, EX_NOTFOUND)
                 entry = f"{self.options.file}:{number}"
-                return self._value(key, arguments, Found(value, entry))
+                return self._value(key, arguments, MapValue(value, entry))
         return MapAnswer(None, EX_NOTFOUND)
 
 
@@ -186,7 +186,7 @@ class StabMap(BaseMap):
         if found is None:
             return MapAnswer(None, EX_OK)
         entry = f"{self.options.file}:{found[1]}"
-        return self._value(key, arguments, Found(found[0], entry))
+        return self._value(key, arguments, MapValue(found[0], entry))
 
 
 def stamp(file: str) -> tuple[int, int, int]:

@@ -15,7 +15,7 @@ from filterd.mta.mc.messages import McMessage
 from filterd.mta.mc.naming import naming
 from filterd.mta.mc.order import order
 from filterd.mta.mc.run import STDIN, Include, M4Error, Output, Said, run
-from filterd.mta.mc.scan import CONDITIONS, Line, Scan, scan
+from filterd.mta.mc.scan import CONDITIONS, CopiedLine, Scan, scan
 from filterd.mta.mc.values import FILTERS, values
 from filterd.mta.mc.writing import writing
 from filterd.system.bounded import read_regular
@@ -49,7 +49,7 @@ class McError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Origin:
+class LineOrigin:
     """Where a line of a sendmail.cf comes from.
 
     file, line: the m4 file, or the mc file itself. mc: the line of the mc file that had it made, 0
@@ -71,7 +71,7 @@ class Build:
     scan: Scan
     files: MacroFiles
     text: str = ""
-    origins: tuple[Origin, ...] = ()
+    origins: tuple[LineOrigin, ...] = ()
     messages: list[McMessage] = field(default_factory=list)
     includes: list[Include] = field(default_factory=list)
 
@@ -80,7 +80,7 @@ class Build:
         """Whether sendmail could not start with it."""
         return any(message.severity == "error" for message in self.messages)
 
-    def origin(self, number: int) -> Origin | None:
+    def origin(self, number: int) -> LineOrigin | None:
         """The origin of a line of the sendmail.cf, counted from 1."""
         return self.origins[number - 1] if 0 < number <= len(self.origins) else None
 
@@ -213,7 +213,7 @@ def _mc_line(file: str, line: int, includes: list[Include]) -> int:
 # Origins
 
 
-def _origins(made: Build, placed: Output) -> Iterator[Origin]:
+def _origins(made: Build, placed: Output) -> Iterator[LineOrigin]:
     """The origin of each line.
 
     m4's sync lines are right about the file, and about the line only roughly: a text in quotes has
@@ -226,7 +226,7 @@ def _origins(made: Build, placed: Output) -> Iterator[Origin]:
     chains: dict[str, int] = {}
     for (file, line), text in zip(placed.places, placed.text.split("\n"), strict=True):
         if text in written:
-            yield Origin(made.source, written[text], written[text])
+            yield LineOrigin(made.source, written[text], written[text])
             continue
         if file not in sources:
             content = made.files.text(Path(file)) if file.startswith("/") else ""
@@ -237,21 +237,21 @@ def _origins(made: Build, placed: Output) -> Iterator[Origin]:
             # What the mc file itself says, in a diversion that proto.m4 fetches.
             there = sources[STDIN].only(text)
             if there:
-                yield Origin(made.source, there, there)
+                yield LineOrigin(made.source, there, there)
                 continue
         number = line if exact is None else exact
         if file == STDIN:
-            yield Origin(made.source, number, claimed or number)
+            yield LineOrigin(made.source, number, claimed or number)
             continue
         if file not in chains:
             chains[file] = _mc_line(file, number, placed.includes)
-        yield Origin(re.sub(r"^/+", "/", file), number, claimed or chains[file])
+        yield LineOrigin(re.sub(r"^/+", "/", file), number, claimed or chains[file])
 
 
 class _Source:
     """The lines of a file, to find one by what it says."""
 
-    def __init__(self, text: str, copied: Iterable[Line] = ()) -> None:
+    def __init__(self, text: str, copied: Iterable[CopiedLine] = ()) -> None:
         self._numbers: dict[str, list[int]] = {}
         for number, line in enumerate(text.split("\n"), 1):
             self._numbers.setdefault(line, []).append(number)

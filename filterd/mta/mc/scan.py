@@ -84,7 +84,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CopiedLine:
     """A line that m4 copies to the sendmail.cf, and the section that it is in (empty for none)."""
 
     number: int
@@ -100,7 +100,7 @@ class Scan:
     is and its line, the outermost first."""
 
     calls: list[Call] = field(default_factory=list)
-    lines: list[Line] = field(default_factory=list)
+    lines: list[CopiedLine] = field(default_factory=list)
     unclosed: list[tuple[str, int]] = field(default_factory=list)
     stray_ends: list[tuple[int, str]] = field(default_factory=list)
     """Arguments with a `'` that ends nothing: line and the argument as typed."""
@@ -368,7 +368,7 @@ class _McScanner:
                     source[number - self._first] if number - self._first < len(source) else ""
                 )
                 self.found.lines.append(
-                    Line(number, text, self._sections.get(number, ""), original == text)
+                    CopiedLine(number, text, self._sections.get(number, ""), original == text)
                 )
 
 

@@ -14,7 +14,7 @@ from filterd.mta.mail.draft import Draft
 from filterd.mta.mail.peer import Peer
 
 
-class Kind(Enum):
+class AnswerKind(Enum):
     """How a command is to be answered."""
 
     CONTINUE = "continue"
@@ -35,20 +35,20 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class MilterAnswer:
     """One answer. text: for REPLY, the reply as the filter gave it (`550 5.7.1 no`), lines in it
     separated by CRLF."""
 
-    kind: Kind = Kind.CONTINUE
+    kind: AnswerKind = AnswerKind.CONTINUE
     text: bytes = b""
 
     @property
     def goes_on(self) -> bool:
         """Whether the MTA goes on as if no filter had been asked."""
-        return self.kind is Kind.CONTINUE
+        return self.kind is AnswerKind.CONTINUE
 
 
-CONTINUE = Answer()
+CONTINUE = MilterAnswer()
 
 Values = Mapping[str, str]
 """Macros by name as on the wire: one letter bare (`i`), longer ones in braces. An undefined macro
@@ -66,27 +66,29 @@ class Filters(Protocol):
     queue_id: str
     """Of the next message, for the log."""
 
-    async def open(self) -> Answer:
+    async def open(self) -> MilterAnswer:
         """Connect and negotiate, before the greeting."""
 
-    async def connect(self, peer: Peer, values: Values) -> Answer: ...
+    async def connect(self, peer: Peer, values: Values) -> MilterAnswer: ...
 
-    async def helo(self, name: bytes, values: Values) -> Answer: ...
+    async def helo(self, name: bytes, values: Values) -> MilterAnswer: ...
 
-    async def mail(self, arguments: tuple[bytes, ...], values: Values) -> Answer: ...
+    async def mail(self, arguments: tuple[bytes, ...], values: Values) -> MilterAnswer: ...
 
-    async def rcpt(self, arguments: tuple[bytes, ...], values: Values, *, refused: bool) -> Answer:
+    async def rcpt(
+        self, arguments: tuple[bytes, ...], values: Values, *, refused: bool
+    ) -> MilterAnswer:
         """refused: the MTA itself has refused this recipient; only filters that negotiated RCPT_REJ
         get it."""
 
-    async def data(self, values: Values) -> Answer: ...
+    async def data(self, values: Values) -> MilterAnswer: ...
 
-    async def unknown(self, line: bytes) -> Answer: ...
+    async def unknown(self, line: bytes) -> MilterAnswer: ...
 
-    async def other(self) -> Answer:
+    async def other(self) -> MilterAnswer:
         """VRFY or ETRN: the answer of filters that refuse every command."""
 
-    async def message(self, draft: Draft, values: Values) -> Answer:
+    async def message(self, draft: Draft, values: Values) -> MilterAnswer:
         """Send the message to the filters and apply their edits to the draft."""
 
     async def abort(self) -> None:

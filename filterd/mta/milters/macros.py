@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from filterd.mta.mail.address import Route
-from filterd.mta.mail.draft import Path
+from filterd.mta.mail.draft import EnvelopePath
 from filterd.mta.mail.peer import Peer
 
 Table = Mapping[str, str]
@@ -67,19 +67,25 @@ class MacroTable(ABC):
 
     @abstractmethod
     def mail(
-        self, sender: Path, *, local: bool, helo: str, protocol: str, route: Route | None = None
+        self,
+        sender: EnvelopePath,
+        *,
+        local: bool,
+        helo: str,
+        protocol: str,
+        route: Route | None = None,
     ) -> None:
         """MAIL was received. local: the sender is a recipient of this host. route: its triple,
         None where no rules say it."""
 
     @abstractmethod
-    def rcpt(self, recipient: Path, route: Route, *, good: int, bad: int) -> Table:
+    def rcpt(self, recipient: EnvelopePath, route: Route, *, good: int, bad: int) -> Table:
         """The table for one RCPT. good: recipients accepted before; bad: refused before."""
 
-    def rcpt_done(self, recipient: Path, route: Route, *, taken: bool) -> None:  # noqa: B027
+    def rcpt_done(self, recipient: EnvelopePath, route: Route, *, taken: bool) -> None:  # noqa: B027
         """RCPT was answered. taken: the recipient was accepted."""
 
-    def message(self, size: int, sender: Path, only: Path | None) -> None:  # noqa: B027
+    def message(self, size: int, sender: EnvelopePath, only: EnvelopePath | None) -> None:  # noqa: B027
         """The message was received. size: octets. only: the recipient, None if several."""
 
 

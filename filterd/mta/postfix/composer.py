@@ -7,7 +7,7 @@ from time import gmtime, strftime
 
 from filterd.mta.mail.address import to_octets
 from filterd.mta.mail.composer import Composer, Trace
-from filterd.mta.mail.draft import Path
+from filterd.mta.mail.draft import EnvelopePath
 from filterd.mta.mail.header import HeaderSection
 from filterd.mta.postfix.header import PostfixHeader
 
@@ -21,7 +21,7 @@ class PostfixComposer(Composer):
     counts_refused = False
 
     def _header(
-        self, arrival: Trace, sender: Path, fields: list[tuple[bytes, bytes]]
+        self, arrival: Trace, sender: EnvelopePath, fields: list[tuple[bytes, bytes]]
     ) -> HeaderSection:
         stamp = f"{formatdate(localtime=True)} ({strftime('%Z')})"
         # With one recipient that gets its own line, else the date does.

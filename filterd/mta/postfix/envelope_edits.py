@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from filterd.mta.mail.address import PathError, parse_path, to_text
-from filterd.mta.mail.draft import Draft, Path
+from filterd.mta.mail.draft import Draft, EnvelopePath
 from filterd.mta.milters.envelope_edits import EnvelopeEdits, address_list, shown, without_comments
 from filterd.mta.smtp.parameters import KNOWN_MAIL, KNOWN_RCPT, known_only
 
@@ -26,7 +26,7 @@ class PostfixEnvelope(EnvelopeEdits):
             return f"recipient {shown(address)} not added: {error}"
         if not parsed:
             return "recipient not added: empty address"
-        path = Path(parsed, "", known_only(to_text(parameters), KNOWN_RCPT))
+        path = EnvelopePath(parsed, "", known_only(to_text(parameters), KNOWN_RCPT))
         # The client's own recipients have an original address, this one has none: they differ.
         if path not in draft.recipients.found(_exactly, parsed):
             draft.recipients.append(path)
@@ -49,7 +49,7 @@ class PostfixEnvelope(EnvelopeEdits):
         unknown = [one for one in words if one.partition("=")[0].upper() not in KNOWN_MAIL]
         if unknown:
             return f"sender not changed: {unknown[0]} parameter unrecognized"
-        draft.sender = Path(parsed, f"<{parsed}>", tuple(words) or draft.sender.parameters)
+        draft.sender = EnvelopePath(parsed, f"<{parsed}>", tuple(words) or draft.sender.parameters)
         return f"change sender to {shown(address)}"
 
 

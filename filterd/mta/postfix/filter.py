@@ -19,7 +19,7 @@ from filterd.milter.negotiation import Negotiation, NegotiationError, agree_post
 from filterd.milter.packets import Packet
 from filterd.mta.mail.draft import Draft
 from filterd.mta.milters import edits
-from filterd.mta.milters.answers import CONTINUE, Answer, Kind, Values
+from filterd.mta.milters.answers import CONTINUE, AnswerKind, MilterAnswer, Values
 from filterd.mta.milters.base import BaseFilter, FilterContext, body_packets, known_macros
 from filterd.mta.milters.connection import FilterConnection, FilterFailureError
 from filterd.mta.milters.settings import InputMailFilter
@@ -27,23 +27,25 @@ from filterd.mta.postfix.envelope_edits import PostfixEnvelope
 
 log = logging.getLogger("filterd.mta")
 
-REJECTED = Answer(Kind.REPLY, b"550 5.7.1 Command rejected")
-TEMPFAILED = Answer(Kind.REPLY, b"451 4.7.1 Service unavailable - try again later")
-MISCONFIGURED = Answer(Kind.REPLY, b"451 4.3.5 Server configuration problem - try again later")
+REJECTED = MilterAnswer(AnswerKind.REPLY, b"550 5.7.1 Command rejected")
+TEMPFAILED = MilterAnswer(AnswerKind.REPLY, b"451 4.7.1 Service unavailable - try again later")
+MISCONFIGURED = MilterAnswer(
+    AnswerKind.REPLY, b"451 4.3.5 Server configuration problem - try again later"
+)
 
-HALF_A_BODY = Answer(Kind.REPLY, b"421 4.7.0 Service unavailable")
+HALF_A_BODY = MilterAnswer(AnswerKind.REPLY, b"421 4.7.0 Service unavailable")
 
 DEFAULT_ACTIONS = {
     "accept": CONTINUE,
-    "reject": Answer(Kind.REPLY, b"550 5.5.0 Service unavailable"),
+    "reject": MilterAnswer(AnswerKind.REPLY, b"550 5.5.0 Service unavailable"),
     "tempfail": TEMPFAILED,
-    "quarantine": Answer(Kind.HOLD),
+    "quarantine": MilterAnswer(AnswerKind.HOLD),
     # Known from Postfix 3.8 on; 3.7 warns of an unrecognized default action.
     "shutdown": MISCONFIGURED,
 }
 """`milter_default_action`: the default reply of a filter that failed."""
 
-_LETS_THROUGH = (Kind.CONTINUE, Kind.HOLD)
+_LETS_THROUGH = (AnswerKind.CONTINUE, AnswerKind.HOLD)
 
 _ENVELOPE = PostfixEnvelope()
 
@@ -128,13 +130,13 @@ class PostfixFilter(BaseFilter):
             await self.connection.quit()
             self.connection = None
 
-    async def ask(self, packet: Packet, stage: str, values: Values) -> Answer:
+    async def ask(self, packet: Packet, stage: str, values: Values) -> MilterAnswer:
         """milter8_event: send macros and command, read replies."""
         if self.state is not PostfixState.LISTENING:
             return self.default_reply
         command = Command(packet.command)
         if self.holds and command in _SHORT:
-            return Answer(Kind.HOLD)
+            return MilterAnswer(AnswerKind.HOLD)
         if self._skipping is command:
             return self.default_reply
         self._skipping = None
@@ -166,7 +168,7 @@ class PostfixFilter(BaseFilter):
             return []
         return [known_macros(command, names, values)]
 
-    async def _replies(self, command: Command) -> Answer:
+    async def _replies(self, command: Command) -> MilterAnswer:
         """Read until a final reply. A quarantine counts together with the reply after it."""
         held = False
         while True:
@@ -181,7 +183,7 @@ class PostfixFilter(BaseFilter):
                     continue
                 case replies.PlainReply(ReplyCode.CONTINUE):
                     self.holds |= held and command in _SHORT
-                    return Answer(Kind.HOLD) if held else self.default_reply
+                    return MilterAnswer(AnswerKind.HOLD) if held else self.default_reply
                 case replies.PlainReply(ReplyCode.SKIP):
                     self._skipping = command
                     return self.default_reply
@@ -190,7 +192,7 @@ class PostfixFilter(BaseFilter):
                 raise FilterFailureError(f"unexpected reply to {command.name}: {reply!r:.60}")
             return answer
 
-    def _verdict(self, command: Command, reply: replies.FilterReply) -> Answer | None:
+    def _verdict(self, command: Command, reply: replies.FilterReply) -> MilterAnswer | None:
         """The answer of a final reply; None for a reply that is not allowed here."""
         early = command in _EARLY
         match reply:
@@ -202,7 +204,7 @@ class PostfixFilter(BaseFilter):
                 return self.default_reply
             case replies.PlainReply(ReplyCode.DISCARD):
                 # Not allowed that early: Postfix only logs a warning.
-                return self.default_reply if early else Answer(Kind.DISCARD)
+                return self.default_reply if early else MilterAnswer(AnswerKind.DISCARD)
             case replies.PlainReply(ReplyCode.REJECT):
                 return self._decide(REJECTED, early)
             case replies.PlainReply(ReplyCode.TEMPFAIL):
@@ -210,16 +212,16 @@ class PostfixFilter(BaseFilter):
             case replies.PlainReply(ReplyCode.SHUTDOWN):
                 if command not in _SHORT:
                     # Observed: the client gets 250 and the message is dropped.
-                    return Answer(Kind.DISCARD)
-                return self._decide(Answer(Kind.CLOSE), True)
+                    return MilterAnswer(AnswerKind.DISCARD)
+                return self._decide(MilterAnswer(AnswerKind.CLOSE), True)
             case replies.ReplyText(data):
                 text = replies.postfix_text(data)
                 if text is None:
                     return self._misconfigured(command)
-                return self._decide(Answer(Kind.REPLY, text), early)
+                return self._decide(MilterAnswer(AnswerKind.REPLY, text), early)
         return None
 
-    def _misconfigured(self, command: Command) -> Answer:
+    def _misconfigured(self, command: Command) -> MilterAnswer:
         """A malformed reply text. A default action that lets mail through is kept."""
         answer = self.fail("malformed reply text")
         if answer.kind in _LETS_THROUGH:
@@ -228,7 +230,7 @@ class PostfixFilter(BaseFilter):
             self.default_reply = MISCONFIGURED
         return MISCONFIGURED
 
-    def _decide(self, answer: Answer, for_good: bool) -> Answer:
+    def _decide(self, answer: MilterAnswer, for_good: bool) -> MilterAnswer:
         if for_good:
             self.default_reply = answer
             self._leave()
@@ -239,7 +241,7 @@ class PostfixFilter(BaseFilter):
         self.drop()
         self.state = PostfixState.ERROR
 
-    def fail(self, why: str) -> Answer:
+    def fail(self, why: str) -> MilterAnswer:
         """milter8_comm_error: close; the default action becomes the default reply."""
         log.warning("%s: milter=%s: %s", self._context.queue_id, self.settings.name, why)
         self._leave()
@@ -249,7 +251,7 @@ class PostfixFilter(BaseFilter):
 
     # The message
 
-    async def show(self, draft: Draft, values: Values) -> Answer:
+    async def show(self, draft: Draft, values: Values) -> MilterAnswer:
         for packet, stage in self._parts(draft):
             answer = await self.ask(packet, stage, values)
             if not answer.goes_on or self.state is not PostfixState.LISTENING:
@@ -267,7 +269,7 @@ class PostfixFilter(BaseFilter):
         for chunk in body_packets(draft):
             yield chunk, "body"
 
-    async def _edit(self, *, half: bool) -> replies.FilterReply | Answer:
+    async def _edit(self, *, half: bool) -> replies.FilterReply | MilterAnswer:
         """The next reply, or what it means that the filter is lost. half: in the middle of a new
         body: the message is not let through. 3.7 would deliver what came of it, or the old one;
         releases from August 2026 on refuse it as we do."""
@@ -280,7 +282,7 @@ class PostfixFilter(BaseFilter):
             raise FilterFailureError(f"reply with data: {reply!r:.60}")
         return reply
 
-    async def _end_of_message(self, draft: Draft) -> Answer:
+    async def _end_of_message(self, draft: Draft) -> MilterAnswer:
         """Read edits until the final reply. The first other reply after a body ends the body."""
         chunks: list[bytes] = []
         body_over = False
@@ -289,7 +291,7 @@ class PostfixFilter(BaseFilter):
                 reply = await self._edit(half=bool(chunks) and not body_over)
                 body_over |= bool(chunks) and not isinstance(reply, replies.ReplaceBody)
                 match reply:
-                    case Answer():
+                    case MilterAnswer():
                         return reply
                     case replies.ChangeHeader(name=b""):
                         return self._misconfigured(Command.BODYEOB)

@@ -14,7 +14,7 @@ from filterd.milter.constants import Command, Steps
 from filterd.milter.packets import Packet
 from filterd.mta.mail.draft import Draft
 from filterd.mta.mail.peer import Peer
-from filterd.mta.milters.answers import CONTINUE, Answer, Kind, Values
+from filterd.mta.milters.answers import CONTINUE, AnswerKind, MilterAnswer, Values
 from filterd.mta.milters.base import FilterContext, MacroList, connect_packet
 from filterd.mta.milters.connection import FilterFailureError
 from filterd.mta.milters.settings import InputMailFilter
@@ -40,10 +40,10 @@ class PostfixFilters:
     def queue_id(self, id: str) -> None:
         self._context.queue_id = id
 
-    async def open(self) -> Answer:
+    async def open(self) -> MilterAnswer:
         return CONTINUE
 
-    async def connect(self, peer: Peer, values: Values) -> Answer:
+    async def connect(self, peer: Peer, values: Values) -> MilterAnswer:
         for one in self._filters:
             await one.negotiate()
             answer = await one.ask(connect_packet(peer), "connect", values)
@@ -52,36 +52,38 @@ class PostfixFilters:
                 return answer
         return CONTINUE
 
-    async def helo(self, name: bytes, values: Values) -> Answer:
+    async def helo(self, name: bytes, values: Values) -> MilterAnswer:
         answer = await self._round(commands.Helo(name).encode(), "helo", values)
         if self._greeted:
             await self._abort()
         # A client that got 421 has not been greeted.
-        closing = answer.kind is Kind.CLOSE or answer.text.startswith(b"421")
+        closing = answer.kind is AnswerKind.CLOSE or answer.text.startswith(b"421")
         self._greeted = self._greeted or not closing
         await self._reset_mail()
         return answer
 
-    async def mail(self, arguments: tuple[bytes, ...], values: Values) -> Answer:
+    async def mail(self, arguments: tuple[bytes, ...], values: Values) -> MilterAnswer:
         answer = await self._round(commands.Mail(arguments).encode(), "envfrom", values)
         self._in_mail = True
-        if answer.kind not in (Kind.CONTINUE, Kind.DISCARD, Kind.HOLD):
+        if answer.kind not in (AnswerKind.CONTINUE, AnswerKind.DISCARD, AnswerKind.HOLD):
             await self._reset_mail()
         return answer
 
-    async def rcpt(self, arguments: tuple[bytes, ...], values: Values, *, refused: bool) -> Answer:
+    async def rcpt(
+        self, arguments: tuple[bytes, ...], values: Values, *, refused: bool
+    ) -> MilterAnswer:
         packet = commands.Rcpt(arguments).encode()
         return await self._round(packet, "envrcpt", values, refused=refused)
 
-    async def data(self, values: Values) -> Answer:
+    async def data(self, values: Values) -> MilterAnswer:
         return await self._round(commands.Bare(Command.DATA).encode(), "data", values)
 
-    async def unknown(self, line: bytes) -> Answer:
+    async def unknown(self, line: bytes) -> MilterAnswer:
         """Postfix sends the verb only."""
         verb = line.split(None, 1)[0] if line.split() else b""
         return await self._round(commands.Unknown(verb).encode(), "unknown", {})
 
-    async def other(self) -> Answer:
+    async def other(self) -> MilterAnswer:
         """milter_other_event: for commands that filters do not get."""
         return next(
             (one.default_reply for one in self._filters if not one.default_reply.goes_on), CONTINUE
@@ -105,7 +107,7 @@ class PostfixFilters:
 
     async def _round(
         self, packet: Packet, stage: str, values: Values, *, refused: bool = False
-    ) -> Answer:
+    ) -> MilterAnswer:
         """Ask in order until one answers other than "continue"."""
         for one in self._filters:
             if refused and not one.agreed.steps & Steps.RCPT_REJ:
@@ -117,7 +119,7 @@ class PostfixFilters:
 
     # The message
 
-    async def message(self, draft: Draft, values: Values) -> Answer:
+    async def message(self, draft: Draft, values: Values) -> MilterAnswer:
         self.queue_id = draft.queue_id
         for one in self._filters:
             answer = one.default_reply
@@ -127,16 +129,20 @@ class PostfixFilters:
                     answer = await one.show(draft, {**values, **draft.macros})
                 except FilterFailureError as failure:
                     answer = one.fail(str(failure))
-            if answer.kind is Kind.HOLD:
+            if answer.kind is AnswerKind.HOLD:
                 draft.quarantine = draft.quarantine or f"milter {one.settings.name} failed"
-            if asked and draft.quarantine is not None and answer.kind in (Kind.CONTINUE, Kind.HOLD):
+            if (
+                asked
+                and draft.quarantine is not None
+                and answer.kind in (AnswerKind.CONTINUE, AnswerKind.HOLD)
+            ):
                 # A message that is on hold now is sent to no further filter.
-                return Answer(Kind.HOLD)
-            if answer.kind not in (Kind.CONTINUE, Kind.HOLD):
+                return MilterAnswer(AnswerKind.HOLD)
+            if answer.kind not in (AnswerKind.CONTINUE, AnswerKind.HOLD):
                 return answer
         if any(one.holds for one in self._filters):
             draft.quarantine = draft.quarantine or "a milter wants the message held"
-        return CONTINUE if draft.quarantine is None else Answer(Kind.HOLD)
+        return CONTINUE if draft.quarantine is None else MilterAnswer(AnswerKind.HOLD)
 
     # Resets
 

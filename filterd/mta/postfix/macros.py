@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from filterd.mta.mail.address import Route, domain_part
-from filterd.mta.mail.draft import Path
+from filterd.mta.mail.draft import EnvelopePath
 from filterd.mta.milters.macros import ClientConnection, MacroTable, Table, client_macros
 from filterd.mta.settings import MtaSettings
 
@@ -62,7 +62,13 @@ class PostfixMacros(MacroTable):
         return {**kept, "i": self.queue_id}
 
     def mail(
-        self, sender: Path, *, local: bool, helo: str, protocol: str, route: Route | None = None
+        self,
+        sender: EnvelopePath,
+        *,
+        local: bool,
+        helo: str,
+        protocol: str,
+        route: Route | None = None,
     ) -> None:
         del helo, protocol, route
         here = local or not sender.address
@@ -72,11 +78,11 @@ class PostfixMacros(MacroTable):
             "{mail_addr}": sender.address,
         }
 
-    def rcpt(self, recipient: Path, route: Route, *, good: int, bad: int) -> Table:
+    def rcpt(self, recipient: EnvelopePath, route: Route, *, good: int, bad: int) -> Table:
         del recipient, good, bad
         return {**self.now, **_recipient(route)}
 
-    def rcpt_done(self, recipient: Path, route: Route, *, taken: bool) -> None:
+    def rcpt_done(self, recipient: EnvelopePath, route: Route, *, taken: bool) -> None:
         del recipient
         if taken and "i" not in self._message:
             # The queue file, and so a name for it, is made for the first recipient.

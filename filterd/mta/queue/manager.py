@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import replace
 
-from filterd.mta.delivery.router import DeliveryError, Failures, Outcome, Router, sender_for
+from filterd.mta.delivery.router import DeliveryError, DeliveryOutcome, Failures, Router, sender_for
 from filterd.mta.mail.entry import QueueEntry
 from filterd.mta.queue.spool import Spool, SpoolError
 
@@ -200,7 +200,7 @@ def _complain(error: SpoolError) -> None:
     log.error("%s", error)
 
 
-def _log(entry: QueueEntry, outcome: Outcome) -> None:
+def _log(entry: QueueEntry, outcome: DeliveryOutcome) -> None:
     error = outcome.error
     if error is None:
         log.info(

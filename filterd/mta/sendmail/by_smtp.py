@@ -13,14 +13,14 @@ from filterd.mta.cf.mailers import MailerLine
 from filterd.mta.cf.marks import octets
 from filterd.mta.delivery.client import EHLO, HELO, LHLO
 from filterd.mta.delivery.local_server import LocalMailer, ProgramServer, SocketServer
-from filterd.mta.delivery.program import Program, prepared
+from filterd.mta.delivery.program import DeliveryProgram, prepared
 from filterd.mta.delivery.relay import PORT, SmtpMailer
-from filterd.mta.delivery.router import ConfigurationError, DeliveryError, Outcome
+from filterd.mta.delivery.router import ConfigurationError, DeliveryError, DeliveryOutcome
 from filterd.mta.delivery.transaction import OutgoingMail, Result
 from filterd.mta.maps.safety import Check, Owner, trouble_with
 from filterd.mta.sendmail.client import client_options, for_daemon
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
-from filterd.mta.sendmail.group import Group, user_word
+from filterd.mta.sendmail.group import RecipientGroup, user_word
 from filterd.mta.sendmail.outgoing import Sender, arguments
 
 SERVERS = ("[IPC]", "[LPC]")
@@ -46,8 +46,8 @@ class SmtpDelivery:
         self._is_own = lambda name: engine.program.classes.contains(code, name.rstrip("."))
 
     def to_host(
-        self, session: RuleSession, group: Group, sender: Sender, path: str, message: bytes
-    ) -> Iterator[Outcome]:
+        self, session: RuleSession, group: RecipientGroup, sender: Sender, path: str, message: bytes
+    ) -> Iterator[DeliveryOutcome]:
         """Over a connection. path: `$g`. Raises DeliveryError for the whole group."""
         mailer = group.mailer
         if mailer.path == "[LPC]":
@@ -76,8 +76,13 @@ class SmtpDelivery:
         yield from _outcomes(group, smtp.deliver(mail))
 
     def to_program(
-        self, program: Program, group: Group, sender: Sender, path: str, message: bytes
-    ) -> Iterator[Outcome]:
+        self,
+        program: DeliveryProgram,
+        group: RecipientGroup,
+        sender: Sender,
+        path: str,
+        message: bytes,
+    ) -> Iterator[DeliveryOutcome]:
         """To a program that speaks on its standard input and output. path: `$g`. Raises
         DeliveryError for the whole group."""
         user = "" if "S" in group.mailer.flags else group.user
@@ -97,7 +102,9 @@ class SmtpDelivery:
             raise DeliveryError(text, temporary=True, code="4.3.5")
         return path
 
-    def _mail(self, group: Group, sender: Sender, path: str, message: bytes) -> OutgoingMail:
+    def _mail(
+        self, group: RecipientGroup, sender: Sender, path: str, message: bytes
+    ) -> OutgoingMail:
         mailer = group.mailer
         envelope = path[1:-1] if path.startswith("<") and path.endswith(">") else path
         # The conversation names the sender; a From_ line is for programs only.
@@ -114,12 +121,12 @@ class SmtpDelivery:
         )
 
 
-def _outcomes(group: Group, results: list[Result]) -> Iterator[Outcome]:
+def _outcomes(group: RecipientGroup, results: list[Result]) -> Iterator[DeliveryOutcome]:
     for (target, _), result in zip(group.members, results, strict=True):
         if isinstance(result, DeliveryError):
-            yield Outcome(target, error=result)
+            yield DeliveryOutcome(target, error=result)
         else:
-            yield Outcome(target, group.mailer.name, result)
+            yield DeliveryOutcome(target, group.mailer.name, result)
 
 
 def _body(given: str, message: bytes) -> str:

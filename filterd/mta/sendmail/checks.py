@@ -19,14 +19,14 @@ from filterd.mta.cf.checks import FROM, HEADER_FLAGS
 from filterd.mta.cf.marks import octets, readable
 from filterd.mta.cf.observer import RuleMessage
 from filterd.mta.mail.address import Route
-from filterd.mta.mail.draft import Path
+from filterd.mta.mail.draft import EnvelopePath
 from filterd.mta.mail.header import split_message
 from filterd.mta.milters.macros import MacroTable
 from filterd.mta.sendmail import rulesets
-from filterd.mta.sendmail.engine import Question, RuleSession
+from filterd.mta.sendmail.engine import RuleSession, RulesQuestion
 from filterd.mta.sendmail.features import features_of
-from filterd.mta.sendmail.rulesets import Asked, LogContext
-from filterd.mta.smtp.checks import CONSENT, Checks, Verdict
+from filterd.mta.sendmail.rulesets import LogContext, RulesetCheck
+from filterd.mta.smtp.checks import CONSENT, CheckVerdict, SessionChecks
 from filterd.mta.smtp.replies import SmtpReply
 
 log = logging.getLogger("filterd.mta")
@@ -62,7 +62,7 @@ class ContentLimits:
     """Lines of From and such become one."""
 
 
-class RuleChecks(Checks):
+class RuleChecks(SessionChecks):
     """The checks of one session. rules: its macros. macros: what the filters get."""
 
     decide_relaying = True
@@ -76,10 +76,10 @@ class RuleChecks(Checks):
 
     # The connection
 
-    async def connected(self) -> Verdict:
+    async def connected(self) -> CheckVerdict:
         session = self._macros.session
         return await self._check(
-            Asked("check_relay", session["{client_name}"], session["{client_addr}"])
+            RulesetCheck("check_relay", session["{client_name}"], session["{client_addr}"])
         )
 
     async def features(self, forbidden: frozenset[str]) -> frozenset[str] | SmtpReply:
@@ -97,8 +97,8 @@ class RuleChecks(Checks):
         word = words[0] if words else ""
         return min(int(word[:9]) / 1000, LONGEST_PAUSE) if word.isdecimal() else 0.0
 
-    async def secured(self, verified: str) -> Verdict:
-        return await self._check(Asked("tls_client", verified, "STARTTLS"))
+    async def secured(self, verified: str) -> CheckVerdict:
+        return await self._check(RulesetCheck("tls_client", verified, "STARTTLS"))
 
     # The envelope
 
@@ -111,10 +111,10 @@ class RuleChecks(Checks):
             new.set(name, old.get(name))
         self._rules.definitions = new
 
-    async def sender(self, path: Path) -> Route | SmtpReply | None:
+    async def sender(self, path: EnvelopePath) -> Route | SmtpReply | None:
         return await self._asking(lambda question: self._sender(question, path))
 
-    def _sender(self, question: Question, path: Path) -> Route | SmtpReply:
+    def _sender(self, question: RulesQuestion, path: EnvelopePath) -> Route | SmtpReply:
         kind = AddressKind(sender=True)
         self._rules.set("{addr_type}", kind.macro)
         found = question.resolver.parse(octets(path.text), kind, recipient=False)
@@ -127,27 +127,27 @@ class RuleChecks(Checks):
         self._macros.define("f", readable(rulesets.rewritten_sender(question, path.text)))
         return Route(found.mailer, readable(found.host), readable(found.user))
 
-    async def mail(self, path: Path) -> Verdict:
-        return await self._check(Asked("check_mail", path.text, path=path.text), kind="e s")
+    async def mail(self, path: EnvelopePath) -> CheckVerdict:
+        return await self._check(RulesetCheck("check_mail", path.text, path=path.text), kind="e s")
 
-    async def rcpt(self, path: Path, route: Route) -> Verdict:
+    async def rcpt(self, path: EnvelopePath, route: Route) -> CheckVerdict:
         named = {
             "{rcpt_mailer}": route.mailer,
             "{rcpt_host}": route.host,
             "{rcpt_addr}": route.user,
         }
-        asked = Asked("check_rcpt", path.text, path=path.text)
+        asked = RulesetCheck("check_rcpt", path.text, path=path.text)
         return await self._check(asked, kind="e r", **named)
 
-    async def data(self, recipients: int) -> Verdict:
-        return await self._check(Asked("check_data", str(recipients)))
+    async def data(self, recipients: int) -> CheckVerdict:
+        return await self._check(RulesetCheck("check_data", str(recipients)))
 
     async def verify(self, argument: str, *, expand: bool) -> SmtpReply | None:
         name = "check_expn" if expand else "check_vrfy"
-        return (await self._check(Asked(name, argument))).reply
+        return (await self._check(RulesetCheck(name, argument))).reply
 
     async def etrn(self, node: str) -> SmtpReply | None:
-        return (await self._check(Asked("check_etrn", node))).reply
+        return (await self._check(RulesetCheck("check_etrn", node))).reply
 
     def room(self, size: int) -> SmtpReply | None:
         """enoughdiskspace: whether a message of `size` octets leaves enough blocks free."""
@@ -165,7 +165,7 @@ class RuleChecks(Checks):
 
     # The message
 
-    def received(self, sender: Path, data: bytes) -> bytes:
+    def received(self, sender: EnvelopePath, data: bytes) -> bytes:
         body = next(
             (one[5:].upper() for one in sender.parameters if one.upper().startswith("BODY=")), ""
         )
@@ -173,46 +173,48 @@ class RuleChecks(Checks):
             data = data.translate(_SEVEN_BITS)
         return with_joined_lines(data) if self._limits.joins_author_lines else data
 
-    async def content(self, data: bytes) -> Verdict:
+    async def content(self, data: bytes) -> CheckVerdict:
         fields, body = split_message(data, eats_from=True)
         size, limit = header_size(data, body), self._limits.header
         if limit and size > limit:
-            return Verdict(SmtpReply.of(f"552 5.6.0 Headers too large ({limit} max)"))
+            return CheckVerdict(SmtpReply.of(f"552 5.6.0 Headers too large ({limit} max)"))
         verdict = await self._asking(lambda question: self._content(question, fields, size, data))
         self._note(verdict)
         return verdict
 
     def _content(
-        self, question: Question, fields: Sequence[tuple[bytes, bytes]], size: int, data: bytes
-    ) -> Verdict:
+        self, question: RulesQuestion, fields: Sequence[tuple[bytes, bytes]], size: int, data: bytes
+    ) -> CheckVerdict:
         """All are asked, whatever one of them says; of several refusals the last is the reply."""
         context = self._context()
         found = list(rulesets.ask_fields(question, fields, context))
-        eoh = Asked("check_eoh", str(len(fields)), str(size), comments=True)
+        eoh = RulesetCheck("check_eoh", str(len(fields)), str(size), comments=True)
         found.append(rulesets.ask(question, eoh, context))
         found += self._octets(fields, data)
         self._rules.set("{msg_size}", str(len(data)))
-        eom = Asked("check_eom", str(len(data)), comments=True)
+        eom = RulesetCheck("check_eom", str(len(data)), comments=True)
         found.append(rulesets.ask(question, eom, context))
         return rulesets.merged(found)
 
-    def _octets(self, fields: Sequence[tuple[bytes, bytes]], data: bytes) -> list[Verdict]:
+    def _octets(self, fields: Sequence[tuple[bytes, bytes]], data: bytes) -> list[CheckVerdict]:
         """What the options RejectNUL and EightBitMode say."""
         found = []
         is_mime = any(name.lower() == b"mime-version" for name, _ in fields)
         if self._limits.refuses_eighth_bit and not is_mime and not data.isascii():
-            found.append(Verdict(SmtpReply.of("554 5.6.1 Eight bit data not allowed")))
+            found.append(CheckVerdict(SmtpReply.of("554 5.6.1 Eight bit data not allowed")))
         if self._limits.refuses_nul and b"\0" in data:
-            found.append(Verdict(SmtpReply.of("554 5.6.1 NUL byte not allowed")))
+            found.append(CheckVerdict(SmtpReply.of("554 5.6.1 NUL byte not allowed")))
         return found
 
     # Asking
 
-    async def _check(self, asked: Asked, *, kind: str | None = None, **named: str) -> Verdict:
+    async def _check(
+        self, asked: RulesetCheck, *, kind: str | None = None, **named: str
+    ) -> CheckVerdict:
         if not rulesets.is_known(self._program, asked.ruleset):
             return CONSENT
 
-        def asking(question: Question) -> Verdict:
+        def asking(question: RulesQuestion) -> CheckVerdict:
             for name, value in named.items():
                 self._rules.set(name, value)
             self._rules.set("{addr_type}", kind)
@@ -233,7 +235,7 @@ class RuleChecks(Checks):
             lambda question: rulesets.capabilities(question, ruleset, first, second)
         )
 
-    async def _asking(self, ask: Callable[[Question], _T]) -> _T:
+    async def _asking(self, ask: Callable[[RulesQuestion], _T]) -> _T:
         table = dict(self._macros.now)
 
         def blocking() -> _T:
@@ -243,7 +245,7 @@ class RuleChecks(Checks):
 
         return await asyncio.to_thread(blocking)
 
-    def _note(self, verdict: Verdict) -> None:
+    def _note(self, verdict: CheckVerdict) -> None:
         if verdict.quarantine is not None:
             self._macros.define("{quarantine}", verdict.quarantine)
 

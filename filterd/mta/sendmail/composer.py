@@ -9,7 +9,7 @@ from time import gmtime, strftime
 
 from filterd.mta.mail.address import to_octets
 from filterd.mta.mail.composer import Composer, Trace
-from filterd.mta.mail.draft import Path
+from filterd.mta.mail.draft import EnvelopePath
 from filterd.mta.mail.header import HeaderSection
 from filterd.mta.sendmail.header import SendmailHeader
 from filterd.mta.sendmail.macros import VERSION, sendmail_date
@@ -32,7 +32,7 @@ class SendmailComposer(Composer):
         return {name: value.decode("latin-1") for name, value in known.items() if value}
 
     def _header(
-        self, arrival: Trace, sender: Path, fields: list[tuple[bytes, bytes]]
+        self, arrival: Trace, sender: EnvelopePath, fields: list[tuple[bytes, bytes]]
     ) -> HeaderSection:
         stamp = sendmail_date()
         # $u is the address as the client wrote it.

@@ -14,14 +14,19 @@ from pathlib import Path
 from filterd.mta.cf.mailers import MailerLine
 from filterd.mta.cf.tokens import without_quotes
 from filterd.mta.delivery.mailbox import append
-from filterd.mta.delivery.program import Program, prepared
+from filterd.mta.delivery.program import DeliveryProgram, prepared
 from filterd.mta.delivery.relay import host_names
-from filterd.mta.delivery.router import ConfigurationError, DeliveryError, Outcome, sender_for
+from filterd.mta.delivery.router import (
+    ConfigurationError,
+    DeliveryError,
+    DeliveryOutcome,
+    sender_for,
+)
 from filterd.mta.mail.address import Route, to_text
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail.by_smtp import SERVERS, SmtpDelivery
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
-from filterd.mta.sendmail.group import Group, user_word
+from filterd.mta.sendmail.group import RecipientGroup, user_word
 from filterd.mta.sendmail.outgoing import (
     Sender,
     arguments,
@@ -65,7 +70,7 @@ class RuleDelivery:
 
     def deliver(
         self, entry: QueueEntry, message: bytes, members: Iterable[tuple[Target, Route]]
-    ) -> Iterator[Outcome]:
+    ) -> Iterator[DeliveryOutcome]:
         """Deliver to recipients whose routes are known."""
         wanted: list[tuple[Target, Route]] = []
         for target, route in members:
@@ -93,9 +98,9 @@ class RuleDelivery:
                     texts[key] = message_for(session, message, group.mailer, sender, path)
                 yield from self._sent(session, group, sender, path, texts[key])
             except DeliveryError as error:
-                yield from (Outcome(target, error=error) for target, _ in group.members)
+                yield from (DeliveryOutcome(target, error=error) for target, _ in group.members)
 
-    def _kept_back(self, entry: QueueEntry, target: Target) -> Outcome | None:
+    def _kept_back(self, entry: QueueEntry, target: Target) -> DeliveryOutcome | None:
         """What becomes of a recipient that `check_compat` refuses or discards, else None."""
         if not self._has_compat:
             return None
@@ -106,10 +111,12 @@ class RuleDelivery:
         sender = session.macro("n") if entry.is_report else f"<{sender_for(entry, target)}>"
         verdict = compat(session, sender, recipient, entry.id)
         if verdict.reply is not None:
-            return Outcome(target, error=refused(to_text(verdict.reply.lines[0])))
-        return Outcome(target, "discard", "discarded") if verdict.discard else None
+            return DeliveryOutcome(target, error=refused(to_text(verdict.reply.lines[0])))
+        return DeliveryOutcome(target, "discard", "discarded") if verdict.discard else None
 
-    def _groups(self, entry: QueueEntry, members: list[tuple[Target, Route]]) -> Iterator[Group]:
+    def _groups(
+        self, entry: QueueEntry, members: list[tuple[Target, Route]]
+    ) -> Iterator[RecipientGroup]:
         """Recipients of one mailer, host, sender and user, no more than r= at a time.
 
         Those of a local mailer (flag `l`) go together by order of their hosts.
@@ -138,7 +145,7 @@ class RuleDelivery:
             many = line.max_recipients if "m" in line.flags else 1
             for at in range(0, len(found), many):
                 part = tuple(found[at : at + many])
-                yield Group(
+                yield RecipientGroup(
                     line,
                     part[0][1].host,
                     sender,
@@ -149,8 +156,8 @@ class RuleDelivery:
                 )
 
     def _sent(
-        self, session: RuleSession, group: Group, sender: Sender, path: str, message: bytes
-    ) -> Iterator[Outcome]:
+        self, session: RuleSession, group: RecipientGroup, sender: Sender, path: str, message: bytes
+    ) -> Iterator[DeliveryOutcome]:
         """Raises DeliveryError for the whole group."""
         mailer = group.mailer
         if not mailer.path:
@@ -183,11 +190,11 @@ class RuleDelivery:
             place = self._program(session, mailer, words, group.user).run(
                 with_line_ends(data, mailer), user_name
             )
-        yield from (Outcome(target, mailer.name, place) for target, _ in group.members)
+        yield from (DeliveryOutcome(target, mailer.name, place) for target, _ in group.members)
 
     def _program(
         self, session: RuleSession, mailer: MailerLine, words: tuple[str, ...], user: str
-    ) -> Program:
+    ) -> DeliveryProgram:
         uid, gid = self._uid, self._gid
         if "S" in mailer.flags:
             uid, gid = None, None
@@ -201,7 +208,9 @@ class RuleDelivery:
                 session.definitions.set("z", "")
             places = folder(session, mailer)
         place = next((one for one in places if os.access(one, os.X_OK)), "/")
-        return Program(mailer.path, words, uid, gid, place, dict(self._engine.cf.environment))
+        return DeliveryProgram(
+            mailer.path, words, uid, gid, place, dict(self._engine.cf.environment)
+        )
 
     def _to_file(self, path: str, user: str, data: bytes, message: bytes, sender: str) -> str:
         """Append to a file that an alias or a user's `.forward` names. Raises DeliveryError."""
@@ -212,7 +221,7 @@ class RuleDelivery:
         if user and os.geteuid() == 0:
             # What a user names is written with that user's rights, whatever is there.
             text = prepared(message, sender, "P")
-            Program("/bin/sh", (*APPEND, path)).run(text + b"\n", user)
+            DeliveryProgram("/bin/sh", (*APPEND, path)).run(text + b"\n", user)
             return path
         del data
         try:
@@ -223,7 +232,7 @@ class RuleDelivery:
         return path
 
 
-def _plain_user(group: Group) -> str:
+def _plain_user(group: RecipientGroup) -> str:
     if "w" not in group.mailer.flags:
         return ""
     return without_quotes(group.members[0][1].user)

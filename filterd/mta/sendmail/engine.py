@@ -1,7 +1,7 @@
 """The rules and maps of one sendmail.cf, ready to be asked by SMTP sessions and deliveries.
 
 `RuleEngine` is made once for a configuration. A session or a delivery has macros of its own
-(`RuleSession`) and asks one `Question` after the other. Maps are shared and may block: name
+(`RuleSession`) and asks one `RulesQuestion` after the other. Maps are shared and may block: name
 servers, programs, locked files. So questions are asked in worker threads.
 """
 
@@ -36,7 +36,7 @@ def reply_text(message: RuleMessage) -> str:
     return f"{message.code} {enhanced} {message}"
 
 
-class Question(Observer):
+class RulesQuestion(Observer):
     """One question to the rules, and what was said while they ran. Blocking.
 
     said: all messages. refusal: the first error as the text of a reply, None if there was none:
@@ -110,13 +110,13 @@ class RuleSession:
         return self.expand(MACRO + self.definitions.names.code(name.strip("{}")))
 
     @contextmanager
-    def asking(self) -> Iterator[Question]:
+    def asking(self) -> Iterator[RulesQuestion]:
         """Ask in this thread: the map class `macro` sets the macros of this session meanwhile."""
         current = self.engine.current
         before = current.definitions
         current.definitions = self.definitions
         try:
-            yield Question(self.engine, self.definitions, is_deferred=self._is_deferred)
+            yield RulesQuestion(self.engine, self.definitions, is_deferred=self._is_deferred)
         finally:
             current.definitions = before
 

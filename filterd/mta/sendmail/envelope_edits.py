@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from filterd.mta.mail.address import to_text
-from filterd.mta.mail.draft import Draft, Path
+from filterd.mta.mail.draft import Draft, EnvelopePath
 from filterd.mta.milters.envelope_edits import EnvelopeEdits, address_list, shown, without_comments
 from filterd.mta.smtp.parameters import KNOWN_MAIL, bad_recipient_parameter, known_only
 
@@ -22,13 +22,13 @@ class SendmailEnvelope(EnvelopeEdits):
 
     def add(self, draft: Draft, address: bytes, parameters: bytes) -> str:
         words = tuple(to_text(parameters).split())
-        probe = Path("", "", words)
+        probe = EnvelopePath("", "", words)
         if bad_recipient_parameter(probe) is not None:
             return f"recipient {shown(address)} not added: bad argument {shown(parameters)}"
         for one in _addresses(to_text(address)):
             # An unknown recipient is queued all the same; the sender gets a report.
             if not draft.recipients.found(draft.identity, draft.identity(one)):
-                draft.recipients.append(Path(one, f"<{one}>", words))
+                draft.recipients.append(EnvelopePath(one, f"<{one}>", words))
         return f"add recipient {shown(address)}"
 
     def delete(self, draft: Draft, address: bytes) -> str:
@@ -44,7 +44,7 @@ class SendmailEnvelope(EnvelopeEdits):
         words = known_only(to_text(parameters), KNOWN_MAIL)
         # Several addresses are not a valid sender.
         sender = found[0] if len(found) == 1 else ""
-        draft.sender = Path(sender, f"<{sender}>", words or draft.sender.parameters)
+        draft.sender = EnvelopePath(sender, f"<{sender}>", words or draft.sender.parameters)
         return f"change sender to {shown(address)}"
 
 

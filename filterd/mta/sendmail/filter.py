@@ -20,7 +20,7 @@ from filterd.milter.negotiation import Negotiation, agree_sendmail
 from filterd.milter.packets import Packet
 from filterd.mta.mail.draft import Draft
 from filterd.mta.milters import edits
-from filterd.mta.milters.answers import CONTINUE, Answer, Kind, Values
+from filterd.mta.milters.answers import CONTINUE, AnswerKind, MilterAnswer, Values
 from filterd.mta.milters.base import BaseFilter, body_packets, known_macros
 from filterd.mta.milters.connection import FilterConnection, FilterFailureError
 from filterd.mta.milters.envelope_edits import shown
@@ -42,9 +42,9 @@ class SendmailState(Enum):
 
 
 _FAILURE_ANSWERS = {
-    "T": Answer(Kind.TEMPFAIL),
-    "4": Answer(Kind.CLOSE),
-    "R": Answer(Kind.REJECT),
+    "T": MilterAnswer(AnswerKind.TEMPFAIL),
+    "4": MilterAnswer(AnswerKind.CLOSE),
+    "R": MilterAnswer(AnswerKind.REJECT),
     "": CONTINUE,
 }
 
@@ -74,9 +74,9 @@ _DEFAULT_TEXT = {
 """Used in the place of a reply text that sendmail refuses, MILTER_CHECK_REPLYCODE."""
 
 _REFUSALS = {
-    ReplyCode.REJECT: Answer(Kind.REJECT),
-    ReplyCode.TEMPFAIL: Answer(Kind.TEMPFAIL),
-    ReplyCode.DISCARD: Answer(Kind.DISCARD),
+    ReplyCode.REJECT: MilterAnswer(AnswerKind.REJECT),
+    ReplyCode.TEMPFAIL: MilterAnswer(AnswerKind.TEMPFAIL),
+    ReplyCode.DISCARD: MilterAnswer(AnswerKind.DISCARD),
 }
 
 
@@ -93,7 +93,7 @@ class SendmailFilter(BaseFilter):
         )
 
     @property
-    def on_failure(self) -> Answer:
+    def on_failure(self) -> MilterAnswer:
         """The answer of its `F=` for a filter in the error state."""
         return _FAILURE_ANSWERS[self.settings.on_failure]
 
@@ -135,7 +135,7 @@ class SendmailFilter(BaseFilter):
         """Send only the macros of a command that the filter does not get."""
         await self.send(*self._macros(command, stage, values))
 
-    async def ask(self, packet: Packet, stage: str | None, values: Values) -> Answer:
+    async def ask(self, packet: Packet, stage: str | None, values: Values) -> MilterAnswer:
         """milter_send_command: send, read the reply, change state. Raises FilterFailureError."""
         command = Command(packet.command)
         macros = self._macros(command.value, stage, values)
@@ -148,7 +148,7 @@ class SendmailFilter(BaseFilter):
         default = _DEFAULT_TEXT.get(command, _COMMAND_TEXT)
         match replies.parse(await self.receive()):
             case replies.ReplyText(data):
-                answer = Answer(Kind.REPLY, replies.sendmail_text(data) or default)
+                answer = MilterAnswer(AnswerKind.REPLY, replies.sendmail_text(data) or default)
                 self._note(command, answer)
                 return answer
             case replies.PlainReply(code) if code in _REFUSALS:
@@ -173,10 +173,10 @@ class SendmailFilter(BaseFilter):
                 self.fail(f"bogus response to {command.name}: {bogus!r:.60}")
         return CONTINUE
 
-    def _note(self, command: Command, answer: Answer) -> None:
+    def _note(self, command: Command, answer: MilterAnswer) -> None:
         """Log what a filter refused, as sendmail does."""
         action = answer.kind.value
-        if answer.kind is Kind.REPLY:
+        if answer.kind is AnswerKind.REPLY:
             action = "reject=" + shown(answer.text.replace(b"\r\n", b"\\r\\n"))
         log.info(
             "%s: milter=%s, action=%s, %s",
@@ -206,7 +206,7 @@ class SendmailFilter(BaseFilter):
             return self.agreed.macros.get(wanted)
         return self._context.macro_list(stage)
 
-    async def show(self, draft: Draft, values: Values) -> Answer:
+    async def show(self, draft: Draft, values: Values) -> MilterAnswer:
         """Send the message to this filter. An impossible reply leaves it in the error state."""
         known = {**values, **draft.macros}
         for packet, stage in self._parts(draft):
@@ -235,7 +235,7 @@ class SendmailFilter(BaseFilter):
                 return
             yield chunk, None
 
-    async def _end_of_message(self, draft: Draft, started: float) -> Answer:
+    async def _end_of_message(self, draft: Draft, started: float) -> MilterAnswer:
         """Read replies until the final one.
 
         The timeout for the whole is checked before each read only; silence is for the read timeout.
@@ -252,7 +252,11 @@ class SendmailFilter(BaseFilter):
                 elif (answer := _final(reply)) is not None:
                     if not answer.goes_on:
                         self._note(Command.BODYEOB, answer)
-                    return Answer(Kind.TEMPFAIL) if answer.goes_on and body.refused else answer
+                    return (
+                        MilterAnswer(AnswerKind.TEMPFAIL)
+                        if answer.goes_on and body.refused
+                        else answer
+                    )
                 else:
                     self._edit(draft, reply)
         finally:
@@ -290,7 +294,7 @@ class _NewBody:
             draft.replace_body(self.chunks)
 
 
-def _final(reply: replies.FilterReply) -> Answer | None:
+def _final(reply: replies.FilterReply) -> MilterAnswer | None:
     """The answer of a final reply to end of message, None for a reply that is not final."""
     match reply:
         case replies.PlainReply(ReplyCode.CONTINUE | ReplyCode.ACCEPT):
@@ -298,5 +302,5 @@ def _final(reply: replies.FilterReply) -> Answer | None:
         case replies.PlainReply(code) if code in _REFUSALS:
             return _REFUSALS[code]
         case replies.ReplyText(data):
-            return Answer(Kind.REPLY, replies.sendmail_text(data) or _MESSAGE_TEXT)
+            return MilterAnswer(AnswerKind.REPLY, replies.sendmail_text(data) or _MESSAGE_TEXT)
     return None

@@ -16,7 +16,7 @@ from filterd.milter.negotiation import NegotiationError
 from filterd.milter.packets import Packet
 from filterd.mta.mail.draft import Draft
 from filterd.mta.mail.peer import Peer
-from filterd.mta.milters.answers import CONTINUE, Answer, Kind, Values
+from filterd.mta.milters.answers import CONTINUE, AnswerKind, MilterAnswer, Values
 from filterd.mta.milters.base import FilterContext, MacroList, connect_packet
 from filterd.mta.milters.connection import FilterFailureError
 from filterd.mta.milters.settings import InputMailFilter
@@ -42,7 +42,7 @@ class SendmailFilters:
 
     # The session
 
-    async def open(self) -> Answer:
+    async def open(self) -> MilterAnswer:
         """milter_init: connect to each and negotiate; the first hard failure ends it for all."""
         for one in self._filters:
             try:
@@ -56,47 +56,51 @@ class SendmailFilters:
                     return answer
         return CONTINUE
 
-    async def connect(self, peer: Peer, values: Values) -> Answer:
+    async def connect(self, peer: Peer, values: Values) -> MilterAnswer:
         """milter_connect: any answer other than "continue" quits every filter. A text is dropped;
         of its code only `421` and the first digit count."""
         answer = await self._round(connect_packet(peer), "connect", values)
         if not answer.goes_on:
             await self.quit()
         await self._close_closable()
-        if answer.kind is Kind.REPLY:
+        if answer.kind is AnswerKind.REPLY:
             if answer.text.startswith(b"421 "):
-                return Answer(Kind.CLOSE)
-            return Answer(Kind.TEMPFAIL if answer.text.startswith(b"4") else Kind.REJECT)
-        return CONTINUE if answer.kind is Kind.DISCARD else answer
+                return MilterAnswer(AnswerKind.CLOSE)
+            return MilterAnswer(
+                AnswerKind.TEMPFAIL if answer.text.startswith(b"4") else AnswerKind.REJECT
+            )
+        return CONTINUE if answer.kind is AnswerKind.DISCARD else answer
 
-    async def helo(self, name: bytes, values: Values) -> Answer:
+    async def helo(self, name: bytes, values: Values) -> MilterAnswer:
         """milter_helo: possible at any time; it ends a message."""
         await self._abort_open()
         self._reopen()
         answer = await self._round(commands.Helo(name).encode(), "helo", values)
         await self._close_closable()
-        return CONTINUE if answer.kind is Kind.DISCARD else answer
+        return CONTINUE if answer.kind is AnswerKind.DISCARD else answer
 
-    async def mail(self, arguments: tuple[bytes, ...], values: Values) -> Answer:
+    async def mail(self, arguments: tuple[bytes, ...], values: Values) -> MilterAnswer:
         """milter_envfrom: a new message, so filters that were done listen again."""
         self._reopen()
         answer = await self._round(commands.Mail(arguments).encode(), "envfrom", values)
         await self._end_if_decided(answer)
         return answer
 
-    async def rcpt(self, arguments: tuple[bytes, ...], values: Values, *, refused: bool) -> Answer:
+    async def rcpt(
+        self, arguments: tuple[bytes, ...], values: Values, *, refused: bool
+    ) -> MilterAnswer:
         """milter_envrcpt. No ABORT is sent: the transaction goes on with the other recipients."""
         packet = commands.Rcpt(arguments).encode()
         return await self._round(packet, "envrcpt", values, refused=refused)
 
-    async def data(self, values: Values) -> Answer:
+    async def data(self, values: Values) -> MilterAnswer:
         """milter_data_cmd. No ABORT is sent: the client may send DATA again."""
         return await self._round(commands.Bare(Command.DATA).encode(), "data", values)
 
-    async def unknown(self, line: bytes) -> Answer:
+    async def unknown(self, line: bytes) -> MilterAnswer:
         return await self._round(commands.Unknown(line).encode(), None, {})
 
-    async def other(self) -> Answer:
+    async def other(self) -> MilterAnswer:
         return CONTINUE
 
     async def abort(self) -> None:
@@ -114,7 +118,7 @@ class SendmailFilters:
 
     async def _round(
         self, packet: Packet, stage: str | None, values: Values, *, refused: bool = False
-    ) -> Answer:
+    ) -> MilterAnswer:
         """milter_command: ask in order until one answers other than "continue"."""
         for one in self._filters:
             if one.state is SendmailState.ERROR:
@@ -138,7 +142,7 @@ class SendmailFilters:
 
     # The message
 
-    async def message(self, draft: Draft, values: Values) -> Answer:
+    async def message(self, draft: Draft, values: Values) -> MilterAnswer:
         """milter_data: header to final reply, one filter after the other."""
         self.queue_id = draft.queue_id
         answer = CONTINUE
@@ -162,9 +166,14 @@ class SendmailFilters:
 
     # States
 
-    async def _end_if_decided(self, answer: Answer) -> None:
+    async def _end_if_decided(self, answer: MilterAnswer) -> None:
         """MILTER_CHECK_DONE_MSG: the message is decided; send ABORT to the other filters."""
-        if answer.kind in (Kind.REPLY, Kind.REJECT, Kind.DISCARD, Kind.TEMPFAIL):
+        if answer.kind in (
+            AnswerKind.REPLY,
+            AnswerKind.REJECT,
+            AnswerKind.DISCARD,
+            AnswerKind.TEMPFAIL,
+        ):
             await self._abort_open()
 
     def _reopen(self) -> None:

@@ -12,7 +12,7 @@ from filterd.mta.sendmail.recipient import PROG
 
 
 @dataclass(frozen=True)
-class Group:
+class RecipientGroup:
     """Recipients of one mailer, host, sender and user. parameters: those of the sender. is_report:
     the message is a report that was made here."""
 

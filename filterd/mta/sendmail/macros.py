@@ -13,7 +13,7 @@ from time import time
 
 from filterd.message.envelope import ip
 from filterd.mta.mail.address import Route, domain_part
-from filterd.mta.mail.draft import Path
+from filterd.mta.mail.draft import EnvelopePath
 from filterd.mta.milters.macros import ClientConnection, MacroTable, Table, client_macros
 from filterd.mta.sendmail.engine import RuleSession
 from filterd.mta.sendmail.features import daemon_flags
@@ -104,7 +104,13 @@ class SendmailMacros(MacroTable):
         self._message = {"i": queue_id, "b": sendmail_date(), "{quarantine}": ""}
 
     def mail(
-        self, sender: Path, *, local: bool, helo: str, protocol: str, route: Route | None = None
+        self,
+        sender: EnvelopePath,
+        *,
+        local: bool,
+        helo: str,
+        protocol: str,
+        route: Route | None = None,
     ) -> None:
         domain = domain_part(sender.address)
         mailer, host = "local", ""
@@ -135,7 +141,7 @@ class SendmailMacros(MacroTable):
             if value:
                 self._message[macro] = value
 
-    def rcpt(self, recipient: Path, route: Route, *, good: int, bad: int) -> Table:
+    def rcpt(self, recipient: EnvelopePath, route: Route, *, good: int, bad: int) -> Table:
         self._message |= {"{nrcpts}": str(good + 1), "{nbadrcpts}": str(bad), "{addr_type}": "e r"}
         self._message |= {"u": route.user, "h": route.host}
         notify = _parameter(recipient, "NOTIFY")
@@ -147,7 +153,7 @@ class SendmailMacros(MacroTable):
             **({"{dsn_notify}": notify} if notify else {}),
         }
 
-    def message(self, size: int, sender: Path, only: Path | None) -> None:
+    def message(self, size: int, sender: EnvelopePath, only: EnvelopePath | None) -> None:
         self._message |= {"{msg_size}": str(size), "g": sender.address}
         if only is None:
             self._message.pop("u", None)
@@ -155,7 +161,7 @@ class SendmailMacros(MacroTable):
             self._message["u"] = only.text
 
 
-def _parameter(path: Path, name: str) -> str:
+def _parameter(path: EnvelopePath, name: str) -> str:
     """The value of an ESMTP parameter, `""` if it is not there."""
     for one in path.parameters:
         key, _, value = one.partition("=")

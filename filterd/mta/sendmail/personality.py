@@ -24,7 +24,7 @@ from filterd.mta.sendmail.replies import SendmailReplies
 from filterd.mta.sendmail.rules import RULES
 from filterd.mta.sendmail.verify import AddressVerifier, RuleVerifier
 from filterd.mta.settings import MtaSettings
-from filterd.mta.smtp.checks import Checks
+from filterd.mta.smtp.checks import SessionChecks
 from filterd.mta.smtp.rules import ConnectionRules, SessionRules
 
 CF_VERSION = "filterd"
@@ -120,9 +120,9 @@ def _extensions(size_limit: int) -> tuple[str, ...]:
     return tuple(size if one == "SIZE" else one for one in _EXTENSIONS)
 
 
-def _checks(limits: ContentLimits, spool: Folder, macros: MacroTable) -> Checks:
+def _checks(limits: ContentLimits, spool: Folder, macros: MacroTable) -> SessionChecks:
     rules = macros.rules if isinstance(macros, SendmailMacros) else None
-    return Checks() if rules is None else RuleChecks(rules, macros, limits, spool)
+    return SessionChecks() if rules is None else RuleChecks(rules, macros, limits, spool)
 
 
 def _same_route(address: str, route: Route) -> Route:

@@ -23,7 +23,7 @@ class RecipientState(Enum):
 
 
 @dataclass(eq=False, slots=True)
-class Recipient:
+class QueuedRecipient:
     """One address of the send queue.
 
     text: as it was written. parent: the list that named it. owner: who gets reports about what it
@@ -32,7 +32,7 @@ class Recipient:
 
     text: str
     address: ResolvedAddress
-    parent: Recipient | None = None
+    parent: QueuedRecipient | None = None
     state: RecipientState = RecipientState.OK
     problem: DeliveryError | None = None
     owner: str | None = None
@@ -79,7 +79,7 @@ def refused(reply: str) -> DeliveryError:
     return DeliveryError(words, temporary=temporary, code=enhanced, reply=reply)
 
 
-def parents(one: Recipient) -> Iterator[Recipient]:
+def parents(one: QueuedRecipient) -> Iterator[QueuedRecipient]:
     """The lists that lead to an address, the nearest one first."""
     above = one.parent
     while above is not None:
@@ -87,7 +87,7 @@ def parents(one: Recipient) -> Iterator[Recipient]:
         above = above.parent
 
 
-def unfit_list(recipient: Recipient) -> str:
+def unfit_list(recipient: QueuedRecipient) -> str:
     """Why the list that names a program or file must not; "" if it may, or this is neither."""
     parent = recipient.parent
     what = {PROG: "programs", FILE: "files"}.get(recipient.address.mailer)

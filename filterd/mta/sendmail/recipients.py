@@ -11,12 +11,12 @@ from filterd.mta.cf.addresses import AddressKind
 from filterd.mta.cf.marks import octets
 from filterd.mta.delivery.router import DeliveryError, Router
 from filterd.mta.mail.address import Route
-from filterd.mta.mail.draft import Path
+from filterd.mta.mail.draft import EnvelopePath
 from filterd.mta.mail.entry import Target
 from filterd.mta.milters.macros import MacroTable
 from filterd.mta.sendmail.engine import RuleSession
 from filterd.mta.sendmail.macros import SendmailMacros
-from filterd.mta.sendmail.recipient import Recipient, RecipientState
+from filterd.mta.sendmail.recipient import QueuedRecipient, RecipientState
 from filterd.mta.sendmail.router import RuleRouter, root_of, route_of, targets_of
 from filterd.mta.sendmail.send_list import SendList
 
@@ -37,23 +37,23 @@ class RuleRecipients:
     def __init__(self, router: RuleRouter, session: RuleSession, macros: MacroTable) -> None:
         self._router, self._session, self._macros = router, session, macros
         self._list: SendList = router.send_list(session)
-        self._parsed: Recipient | None = None
-        self._roots: dict[Recipient, Path] = {}
+        self._parsed: QueuedRecipient | None = None
+        self._roots: dict[QueuedRecipient, EnvelopePath] = {}
         self._covered: set[str] = set()
         """Addresses of recipients that others stand for."""
 
-        self._named: set[Recipient] = set()
+        self._named: set[QueuedRecipient] = set()
         """Members of lists that the client named, too."""
 
         self._keys: dict[str, str] = {}
         self._is_complete = True
 
-    def parse(self, path: Path) -> Route:
+    def parse(self, path: EnvelopePath) -> Route:
         self._session.update(self._macros.now)
         self._parsed = self._list.parse(octets(path.text))
         return route_of(self._parsed)
 
-    def add(self, path: Path, route: Route) -> Path:
+    def add(self, path: EnvelopePath, route: Route) -> EnvelopePath:
         del route
         one = self._parsed
         assert one is not None
@@ -67,15 +67,19 @@ class RuleRecipients:
         if counts is one:
             one.is_accepted = True
             waits = one.state is RecipientState.WAITING
-            counted = Path(path.address, path.text, path.parameters, waits=True) if waits else path
+            counted = (
+                EnvelopePath(path.address, path.text, path.parameters, waits=True)
+                if waits
+                else path
+            )
             self._roots[one] = path
             return counted
         self._covered.add(path.address)
         self._named.add(counts)
         known = self._roots.get(counts)
-        return known if known is not None else Path(counts.text, counts.text)
+        return known if known is not None else EnvelopePath(counts.text, counts.text)
 
-    def refused(self, path: Path) -> None:
+    def refused(self, path: EnvelopePath) -> None:
         del path
         self._is_complete = False
 
@@ -93,7 +97,7 @@ class RuleRecipients:
                 return address.lower()
         return f"{found.mailer} {found.host} {found.user}".lower()
 
-    def targets(self, paths: Iterable[Path]) -> tuple[Target, ...]:
+    def targets(self, paths: Iterable[EnvelopePath]) -> tuple[Target, ...]:
         given = list(paths)
         roots = {one: _target(path) for one, path in self._roots.items()}
         if not self._is_complete or not self._is_all(given):
@@ -107,16 +111,18 @@ class RuleRecipients:
             self._list.leave_out(octets(sender), self._named)
         return (*targets_of(self._list, roots), *failed)
 
-    def _is_all(self, given: list[Path]) -> bool:
+    def _is_all(self, given: list[EnvelopePath]) -> bool:
         """Whether these are the recipients that were named, and no others."""
         named = {path.address for path in self._roots.values()}
         addresses = {path.address for path in given}
         return named <= addresses <= named | self._covered
 
-    def _again(self, given: list[Path]) -> tuple[dict[Recipient, Target], list[Target]]:
+    def _again(
+        self, given: list[EnvelopePath]
+    ) -> tuple[dict[QueuedRecipient, Target], list[Target]]:
         """The recipients as they are after the filters; and those that nobody can resolve, of
         which the sender hears."""
-        roots: dict[Recipient, Target] = {}
+        roots: dict[QueuedRecipient, Target] = {}
         failed: list[Target] = []
         for path in given:
             try:
@@ -135,9 +141,9 @@ class RuleRecipients:
         return roots, failed
 
 
-def _target(path: Path) -> Target:
+def _target(path: EnvelopePath) -> Target:
     return Target(path.address, path.parameters)
 
 
-def _key(one: Recipient) -> str:
+def _key(one: QueuedRecipient) -> str:
     return " ".join(one.same).lower()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from filterd.mta.milters.answers import Answer, Kind
+from filterd.mta.milters.answers import AnswerKind, MilterAnswer
 from filterd.mta.smtp.refusal_log import RefusedClient, RefusedCommand, shown
 from filterd.mta.smtp.replies import SmtpReply
 
@@ -23,13 +23,13 @@ _FIELDS = {
 
 
 def refusal_line(
-    command: RefusedCommand, client: RefusedClient, answer: Answer, reply: SmtpReply
+    command: RefusedCommand, client: RefusedClient, answer: MilterAnswer, reply: SmtpReply
 ) -> str:
     """`Milter: to=<joe@mx.example.test>, reject=550 5.7.1 Command rejected`."""
     del client
     what = _FIELDS[command.verb].format(re.sub(r"[^ -~]", "?", command.argument))
-    if answer.kind is Kind.DISCARD:
+    if answer.kind is AnswerKind.DISCARD:
         return f"Milter: {what}, discard"
-    if answer.kind is Kind.CLOSE and command.verb in ("MAIL", "RCPT"):
+    if answer.kind is AnswerKind.CLOSE and command.verb in ("MAIL", "RCPT"):
         return f"Milter: {what}, reject=421, errormode=4"
     return f"Milter: {what}, reject={shown(reply)}"

@@ -10,25 +10,25 @@ from dataclasses import replace
 
 from filterd.mta.cf.addresses import ResolvedAddress
 from filterd.mta.cf.marks import octets
-from filterd.mta.delivery.router import DeliveryError, Outcome, unique
+from filterd.mta.delivery.router import DeliveryError, DeliveryOutcome, unique
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail.delivery import RuleDelivery
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
 from filterd.mta.sendmail.loops import hops
 from filterd.mta.sendmail.options import is_set
-from filterd.mta.sendmail.recipient import Recipient, RecipientState, unfit_list
+from filterd.mta.sendmail.recipient import QueuedRecipient, RecipientState, unfit_list
 from filterd.mta.sendmail.send_list import SendList
 from filterd.mta.sendmail.users import LocalUsers
 
 MAX_HOPS = 25
 """Received fields of a message without the option MaxHopCount."""
 
-_LIST = Recipient("", ResolvedAddress("*list*"))
+_LIST = QueuedRecipient("", ResolvedAddress("*list*"))
 """Stands for the list that named an address of the queue."""
 
 
-def waiting(one: Recipient) -> DeliveryError:
+def waiting(one: QueuedRecipient) -> DeliveryError:
     """Why a recipient waits."""
     return DeliveryError(one.trouble or "Deferred", temporary=True, code="4.4.3")
 
@@ -68,7 +68,7 @@ class RuleRouter:
 
     def expand(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
         found = self.send_list()
-        roots: dict[Recipient, Target] = {}
+        roots: dict[QueuedRecipient, Target] = {}
         failed: list[Target] = []
         for target in targets:
             try:
@@ -89,13 +89,13 @@ class RuleRouter:
             raise problem
         return [_shown(other) for other in found.all if other.is_wanted]
 
-    def deliver(self, entry: QueueEntry, message: bytes) -> Iterator[Outcome]:
+    def deliver(self, entry: QueueEntry, message: bytes) -> Iterator[DeliveryOutcome]:
         count = hops(message)
         if count > self._max_hops:
             # As sendmail: it stays in the queue, and goes back when it is too old.
             text = f"Too many hops {count} ({self._max_hops} max)"
             error = DeliveryError(text, temporary=True, code="5.4.6")
-            yield from (Outcome(target, error=error) for target in entry.targets)
+            yield from (DeliveryOutcome(target, error=error) for target in entry.targets)
             return
         members: list[tuple[Target, Route]] = []
         for target in self._current(entry.targets):
@@ -107,7 +107,7 @@ class RuleRouter:
                     route = self.resolve(target.address, listed=target.listed)
                 members.append((target, route))
             except DeliveryError as error:
-                yield Outcome(target, error=error)
+                yield DeliveryOutcome(target, error=error)
         yield from self._delivery.deliver(entry, message, members)
 
     def _has_mailer(self, route: Route) -> bool:
@@ -123,11 +123,11 @@ class RuleRouter:
                 yield target
 
 
-def route_of(one: Recipient) -> Route:
+def route_of(one: QueuedRecipient) -> Route:
     return Route(one.address.mailer, one.address.host, one.address.user)
 
 
-def targets_of(found: SendList, roots: dict[Recipient, Target]) -> Iterator[Target]:
+def targets_of(found: SendList, roots: dict[QueuedRecipient, Target]) -> Iterator[Target]:
     """Who gets the message: what the roots of a list expand to. roots: with what was said of each
     address."""
     for one in found.all:
@@ -155,16 +155,16 @@ def _plain(text: str) -> str:
     return text if not inner or "<" in inner or ">" in inner else inner
 
 
-def root_of(one: Recipient) -> Recipient:
+def root_of(one: QueuedRecipient) -> QueuedRecipient:
     """The address that the client named."""
     while one.parent is not None and one.parent is not _LIST:
         one = one.parent
     return one
 
 
-def _is_listed(one: Recipient) -> bool:
+def _is_listed(one: QueuedRecipient) -> bool:
     """Whether a list named it: what ruleset 5 makes of an address is none."""
-    above: Recipient | None = one
+    above: QueuedRecipient | None = one
     while above is not None and above.parent is not None:
         if above.text != above.parent.text:
             return True
@@ -172,7 +172,7 @@ def _is_listed(one: Recipient) -> bool:
     return False
 
 
-def _owner(one: Recipient, sender: str | None) -> str | None:
+def _owner(one: QueuedRecipient, sender: str | None) -> str | None:
     """Who gets reports: the owner of the nearest list."""
     above = one.parent
     while above is not None:
@@ -182,7 +182,7 @@ def _owner(one: Recipient, sender: str | None) -> str | None:
     return sender
 
 
-def _shown(one: Recipient) -> str:
+def _shown(one: QueuedRecipient) -> str:
     """A recipient in the answer to EXPN."""
     if one.address.host or "@" in one.address.user:
         return one.text

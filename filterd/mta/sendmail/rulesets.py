@@ -20,8 +20,8 @@ from filterd.mta.cf.program import Program
 from filterd.mta.cf.tokens import Tokens, scan
 from filterd.mta.cf.voice import shortened
 from filterd.mta.mail.address import to_text
-from filterd.mta.sendmail.engine import Question, RuleSession
-from filterd.mta.smtp.checks import CONSENT, Verdict
+from filterd.mta.sendmail.engine import RuleSession, RulesQuestion
+from filterd.mta.smtp.checks import CONSENT, CheckVerdict
 from filterd.mta.smtp.replies import SmtpReply
 
 log = logging.getLogger("filterd.mta")
@@ -31,7 +31,7 @@ _NAMING = frozenset(("450", "550", "553"))
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RulesetCheck:
     """One check. second: joined to the first by `$|`. path: the address for the reply.
 
     comments: whether those in parentheses stay.
@@ -56,7 +56,7 @@ def is_known(program: Program, ruleset: str) -> bool:
     return program.rulesets.find(ruleset, _silent) >= 0
 
 
-def ask(question: Question, asked: Asked, context: LogContext) -> Verdict:
+def ask(question: RulesQuestion, asked: RulesetCheck, context: LogContext) -> CheckVerdict:
     """What a ruleset says; one that does not exist consents."""
     question.said.clear()
     second = None if asked.second is None else octets(asked.second)
@@ -67,8 +67,8 @@ def ask(question: Question, asked: Asked, context: LogContext) -> Verdict:
 
 
 def ask_fields(
-    question: Question, fields: Sequence[tuple[bytes, bytes]], context: LogContext
-) -> Iterator[Verdict]:
+    question: RulesQuestion, fields: Sequence[tuple[bytes, bytes]], context: LogContext
+) -> Iterator[CheckVerdict]:
     """What the rulesets of header fields say."""
     checks = question.rewriter.program.header_checks
     if not checks:
@@ -81,20 +81,22 @@ def ask_fields(
         text = to_text(value)
         question.said.clear()
         checker.check(f"{to_text(name)}:{text}")
-        yield _verdict(question, Asked(check.ruleset, text), checker.outcome, context)
+        yield _verdict(question, RulesetCheck(check.ruleset, text), checker.outcome, context)
 
 
-def _verdict(question: Question, asked: Asked, result: CheckResult, context: LogContext) -> Verdict:
+def _verdict(
+    question: RulesQuestion, asked: RulesetCheck, result: CheckResult, context: LogContext
+) -> CheckVerdict:
     names = question.rewriter.program.names
     reply = refusal(question, asked.path)
     if reply is not None:
         # Also where the ruleset consented: what went wrong on the way refuses as well.
-        verdict, said = Verdict(reply), f"reject={reply.lines[0].decode('ascii', 'replace')}"
+        verdict, said = CheckVerdict(reply), f"reject={reply.lines[0].decode('ascii', 'replace')}"
     elif result.outcome is CheckOutcome.DISCARD:
-        verdict, said = Verdict(discard=True), "discard"
+        verdict, said = CheckVerdict(discard=True), "discard"
     elif result.outcome is CheckOutcome.QUARANTINE:
         reason = printable(readable(names.without_marks(result.reason)))
-        verdict, said = Verdict(quarantine=reason), f"quarantine={reason}"
+        verdict, said = CheckVerdict(quarantine=reason), f"quarantine={reason}"
     else:
         return CONSENT
     more = "" if asked.second is None else f", arg2={printable(asked.second)}"
@@ -111,7 +113,7 @@ def _verdict(question: Question, asked: Asked, result: CheckResult, context: Log
     return verdict
 
 
-def refusal(question: Question, path: str = "") -> SmtpReply | None:
+def refusal(question: RulesQuestion, path: str = "") -> SmtpReply | None:
     """The first error that was said, which is the only one that reaches a client.
 
     What a map complains of (it has no enhanced code) is not for the client: the lookup fails for
@@ -133,7 +135,7 @@ def reply_to(program: Program, message: RuleMessage, path: str = "") -> SmtpRepl
     return SmtpReply.of(f"{message.code} {enhanced} {shown}{message.text}")
 
 
-def capabilities(question: Question, ruleset: str, first: str, second: str) -> Tokens:
+def capabilities(question: RulesQuestion, ruleset: str, first: str, second: str) -> Tokens:
     """What a ruleset says after `$#`, as tokens; none for any other answer."""
     program = question.rewriter.program
     text = quoted(octets(first) + ELSE + octets(second))
@@ -144,7 +146,7 @@ def capabilities(question: Question, ruleset: str, first: str, second: str) -> T
     return tokens[1:] if tokens and tokens[0][0] == MAILER else []
 
 
-def rewritten_sender(question: Question, path: str) -> str:
+def rewritten_sender(question: RulesQuestion, path: str) -> str:
     """`$f`: the sender after the rulesets that sendmail itself calls (setsender)."""
     rewriter, tables = question.rewriter, question.rewriter.program.tables
     tokens = scan(octets(path), tables.internal, _silent).tokens
@@ -155,7 +157,7 @@ def rewritten_sender(question: Question, path: str) -> str:
     return tables.join(tokens)
 
 
-def compat(rules: RuleSession, sender: str, recipient: str, id: str) -> Verdict:
+def compat(rules: RuleSession, sender: str, recipient: str, id: str) -> CheckVerdict:
     """`check_compat`, before a delivery: sender and recipient as the envelope has them, `<joe>`.
 
     A refusal returns the message (4xx: later), discard drops it for this recipient. id: of the
@@ -163,16 +165,16 @@ def compat(rules: RuleSession, sender: str, recipient: str, id: str) -> Verdict:
     """
     if not is_known(rules.engine.program, "check_compat"):
         return CONSENT
-    asked = Asked("check_compat", sender, recipient, path=recipient)
+    asked = RulesetCheck("check_compat", sender, recipient, path=recipient)
     with rules.asking() as question:
         return ask(question, asked, LogContext(id, readable(rules.macro("_"))))
 
 
-def merged(verdicts: Sequence[Verdict]) -> Verdict:
+def merged(verdicts: Sequence[CheckVerdict]) -> CheckVerdict:
     """Several verdicts about one message: the last refusal counts, and the last reason."""
     replies = [one.reply for one in verdicts if one.reply is not None]
     reasons = [one.quarantine for one in verdicts if one.quarantine is not None]
-    return Verdict(
+    return CheckVerdict(
         replies[-1] if replies else None,
         any(one.discard for one in verdicts),
         reasons[-1] if reasons else None,

@@ -29,14 +29,14 @@ from filterd.mta.sendmail.lists import ListError, include_file, lines
 from filterd.mta.sendmail.recipient import (
     FILE,
     PROG,
-    Recipient,
+    QueuedRecipient,
     RecipientState,
     at,
     parents,
     refused,
     unfit_list,
 )
-from filterd.mta.sendmail.users import LocalUsers, User
+from filterd.mta.sendmail.users import LocalUsers, PasswdUser
 
 LOCAL_USER_RULESET = 5
 
@@ -59,15 +59,15 @@ class SendList:
     session: RuleSession
     users: LocalUsers
     expands: bool = True
-    all: list[Recipient] = field(default_factory=list)
+    all: list[QueuedRecipient] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._map_trouble = ""
-        self._by_same: dict[tuple[str, str, str], list[Recipient]] = {}
+        self._by_same: dict[tuple[str, str, str], list[QueuedRecipient]] = {}
         self._program = self.session.engine.program
         self._has_five = bool(self._program.rulesets[LOCAL_USER_RULESET].rules)
 
-    def problem_below(self, root: Recipient) -> DeliveryError | None:
+    def problem_below(self, root: QueuedRecipient) -> DeliveryError | None:
         """The first error of an address and of what it expands to."""
         for one in self.all:
             if one.problem is not None and any(above is root for above in parents(one)):
@@ -75,7 +75,7 @@ class SendList:
         # What is wrong with the address itself was found after that.
         return root.problem
 
-    def leave_out(self, sender: str, named: Collection[Recipient]) -> None:
+    def leave_out(self, sender: str, named: Collection[QueuedRecipient]) -> None:
         """Take the sender out of what lists expand to (MeToo), unless nobody else is left.
 
         sender: in octet form. named: members of lists that are kept, since they were named.
@@ -98,7 +98,7 @@ class SendList:
 
     # Parsing
 
-    def parse(self, text: str, parent: Recipient | None = None) -> Recipient:
+    def parse(self, text: str, parent: QueuedRecipient | None = None) -> QueuedRecipient:
         """Rulesets 3 and 0. text: in octet form. Raises DeliveryError."""
         with self.session.asking() as question:
             question.resolver.set_kind(AddressKind())
@@ -112,9 +112,11 @@ class SendList:
                 state = RecipientState.WAITING
             elif found.state is AddressState.BAD or found.mailer == ERROR_MAILER:
                 raise refused(f"550 5.1.1 {text}... Addressee unknown")
-            return Recipient(text, self._octets(found), parent, state, trouble=question.trouble)
+            return QueuedRecipient(
+                text, self._octets(found), parent, state, trouble=question.trouble
+            )
 
-    def is_alias(self, recipient: Recipient) -> bool:
+    def is_alias(self, recipient: QueuedRecipient) -> bool:
         """Whether a local name is an alias."""
         mailer = self._program.mailers.find(recipient.address.mailer)
         if mailer is None or "A" not in mailer.flags or "\\" in recipient.address.user:
@@ -130,7 +132,7 @@ class SendList:
 
     # Adding
 
-    def add(self, recipient: Recipient, level: int = 0) -> Recipient:
+    def add(self, recipient: QueuedRecipient, level: int = 0) -> QueuedRecipient:
         """Add a parsed recipient and what it expands to; the one that was there already counts.
 
         A recipient with a problem has it in `problem`.
@@ -159,11 +161,11 @@ class SendList:
             self._local(recipient, level)
         return self._not_lost(recipient)
 
-    def _keep(self, recipient: Recipient) -> None:
+    def _keep(self, recipient: QueuedRecipient) -> None:
         self.all.append(recipient)
         self._by_same.setdefault(recipient.same, []).append(recipient)
 
-    def _not_lost(self, recipient: Recipient) -> Recipient:
+    def _not_lost(self, recipient: QueuedRecipient) -> QueuedRecipient:
         """An address whose lists lead nowhere but back to it is an error."""
         lost = recipient.parent is None and recipient.state is RecipientState.REPLACED
         if lost and not any(one.is_wanted for one in self.all):
@@ -172,7 +174,7 @@ class SendList:
             )
         return recipient
 
-    def _local(self, recipient: Recipient, level: int) -> None:
+    def _local(self, recipient: QueuedRecipient, level: int) -> None:
         """Aliases, ruleset 5, users, as the flags of the mailer say."""
         mailer = self._program.mailers.find(recipient.address.mailer)
         if mailer is None:
@@ -187,8 +189,8 @@ class SendList:
             self._user(recipient, level, quoted=quoted)
 
     def _bad(
-        self, recipient: Recipient, code: str, enhanced: str, text: str, *, keep: bool = True
-    ) -> Recipient:
+        self, recipient: QueuedRecipient, code: str, enhanced: str, text: str, *, keep: bool = True
+    ) -> QueuedRecipient:
         shown = f"{recipient.place}{recipient.text}"
         message = user_message(self._program, f"{code} {enhanced} {text}", shown)
         recipient.state = RecipientState.BAD
@@ -199,7 +201,7 @@ class SendList:
 
     # Aliases
 
-    def _alias(self, recipient: Recipient, level: int) -> None:
+    def _alias(self, recipient: QueuedRecipient, level: int) -> None:
         value, status = self._looked_up(recipient.address.user, recipient.address.host)
         if status in (EX_TEMPFAIL, EX_UNAVAILABLE):
             recipient.state = RecipientState.WAITING
@@ -216,7 +218,7 @@ class SendList:
         self.add_list(value, recipient, level + 1)
         self._replace(recipient)
 
-    def _replace(self, recipient: Recipient) -> None:
+    def _replace(self, recipient: QueuedRecipient) -> None:
         """Its list stands for a recipient, unless the list names it itself or cannot be used."""
         if not recipient.keeps_itself and recipient.state is not RecipientState.BAD:
             recipient.state = RecipientState.REPLACED
@@ -235,18 +237,18 @@ class SendList:
         return answer.value, answer.status
 
     def add_list(
-        self, text: str, parent: Recipient, level: int, *, user: str = "", place: str = ""
+        self, text: str, parent: QueuedRecipient, level: int, *, user: str = "", place: str = ""
     ) -> int:
         """The members of a list, the last one first. Returns how many there are.
 
         user: whose `.forward` it is. place: file and line.
         """
-        found: list[Recipient] = []
+        found: list[QueuedRecipient] = []
         for part in self.members(text):
             try:
                 one = self.parse(part, parent)
             except DeliveryError as error:
-                one = Recipient(part, ResolvedAddress(ERROR_MAILER, user=part), parent)
+                one = QueuedRecipient(part, ResolvedAddress(ERROR_MAILER, user=part), parent)
                 one.state, one.problem = RecipientState.BAD, at(error, place or parent.place)
             one.place = place or parent.place
             one.user = user or parent.user
@@ -280,13 +282,13 @@ class SendList:
             if part:
                 yield part
 
-    def _self_reference(self, one: Recipient) -> Recipient | None:
+    def _self_reference(self, one: QueuedRecipient) -> QueuedRecipient | None:
         """The address above this one in a loop of aliases that gets the mail, None if there is no
         loop, or nobody's mailbox in it."""
         above = next((p for p in parents(one) if p.same == one.same), None)
         if above is None:
             return None
-        current: Recipient | None = one
+        current: QueuedRecipient | None = one
         while current is not None:
             mailer = self._program.mailers.find(current.address.mailer)
             is_user = mailer is None or "w" not in mailer.flags
@@ -297,7 +299,7 @@ class SendList:
 
     # :include: and .forward
 
-    def _include(self, recipient: Recipient, path: str, level: int) -> None:
+    def _include(self, recipient: QueuedRecipient, path: str, level: int) -> None:
         recipient.state = RecipientState.REPLACED
         try:
             found = include_file(without_quotes(path).strip(), recipient.user)
@@ -316,7 +318,7 @@ class SendList:
             if recipient.state is RecipientState.BAD:
                 break
 
-    def _user(self, recipient: Recipient, level: int, *, quoted: bool) -> None:
+    def _user(self, recipient: QueuedRecipient, level: int, *, quoted: bool) -> None:
         """The user must exist, and may have a `.forward`."""
         user = self.users.find(without_quotes(recipient.address.user))
         if user is None:
@@ -327,7 +329,7 @@ class SendList:
             return
         self._forward(recipient, user, level)
 
-    def _forward(self, recipient: Recipient, user: User, level: int) -> None:
+    def _forward(self, recipient: QueuedRecipient, user: PasswdUser, level: int) -> None:
         session = self.session
         for name, value in (
             ("z", user.home),
@@ -352,7 +354,7 @@ class SendList:
 
     # Ruleset 5
 
-    def _ruleset_five(self, recipient: Recipient, level: int) -> None:
+    def _ruleset_five(self, recipient: QueuedRecipient, level: int) -> None:
         """maplocaluser(): the rules may send a local name elsewhere."""
         definitions, address = self.session.definitions, recipient.address
         definitions.set("h", address.host)
@@ -384,11 +386,11 @@ class SendList:
             recipient.problem = counts.problem
 
 
-def replace_address(recipient: Recipient, found: ResolvedAddress) -> Recipient:
+def replace_address(recipient: QueuedRecipient, found: ResolvedAddress) -> QueuedRecipient:
     """What ruleset 5 made of a recipient."""
     later = found.state is AddressState.QUEUE
     state = RecipientState.WAITING if later else RecipientState.OK
-    return Recipient(
+    return QueuedRecipient(
         recipient.text,
         replace(found),
         recipient,

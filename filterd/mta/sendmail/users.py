@@ -31,7 +31,7 @@ DEFAULT_FORWARD_PATH = "$z/.forward"
 
 
 @dataclass(frozen=True, slots=True)
-class User:
+class PasswdUser:
     """A user in passwd."""
 
     name: str
@@ -64,16 +64,16 @@ class LocalUsers:
             frozenset(cf.program.classes.folded(cf.program.names.code("t"))),
         )
 
-    def find(self, name: str) -> User | None:
+    def find(self, name: str) -> PasswdUser | None:
         """The user of that name, None if there is none."""
         try:
             found = pwd.getpwnam(name.encode("ascii", "surrogateescape").decode("utf-8"))
         except (KeyError, ValueError):
             # ValueError: a NUL, or no UTF-8.
             return None
-        return User(found.pw_name, found.pw_dir, found.pw_uid, found.pw_gid, full_name(found))
+        return PasswdUser(found.pw_name, found.pw_dir, found.pw_uid, found.pw_gid, full_name(found))
 
-    def forward(self, user: User, paths: Sequence[str]) -> ForwardFile | None:
+    def forward(self, user: PasswdUser, paths: Sequence[str]) -> ForwardFile | None:
         """The first `.forward` that may be used, None if there is none."""
         try:
             entry = pwd.getpwnam(user.name)

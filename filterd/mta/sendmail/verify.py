@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from filterd.mta.cf.marks import octets
 from filterd.mta.delivery.router import DeliveryError, Router
 from filterd.mta.mail.address import to_octets
-from filterd.mta.sendmail.recipient import Recipient
+from filterd.mta.sendmail.recipient import QueuedRecipient
 from filterd.mta.sendmail.replies import seven_bits
 from filterd.mta.sendmail.router import RuleRouter
 from filterd.mta.smtp.replies import SmtpReply
@@ -71,7 +71,7 @@ class RuleVerifier:
             return SmtpReply.of(f"554 5.5.2 Nothing to {verb}")
         return SmtpReply(tuple(self._line(router, one, expand) for one in shown))
 
-    def _line(self, router: RuleRouter, one: Recipient, expand: bool) -> bytes:
+    def _line(self, router: RuleRouter, one: QueuedRecipient, expand: bool) -> bytes:
         mailer = router.engine.program.mailers.find(one.address.mailer)
         # 252: nobody here knows whether the address exists.
         verified = expand or mailer is None or "q" in mailer.flags

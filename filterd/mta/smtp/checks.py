@@ -1,7 +1,7 @@
 """What the MTA itself checks at each command, before its filters are asked.
 
-An MTA without rules consents to everything: `Checks` does. `sendmail.checks` asks the rulesets of a
-sendmail.cf.
+An MTA without rules consents to everything: `SessionChecks` does. `sendmail.checks` asks
+the rulesets of a sendmail.cf.
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from filterd.mta.mail.address import Route
-from filterd.mta.mail.draft import Path
+from filterd.mta.mail.draft import EnvelopePath
 from filterd.mta.smtp.replies import SmtpReply
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CheckVerdict:
     """What a check says.
 
     reply: the refusal, None for none. discard: take the message, and drop it. quarantine: why the
@@ -26,10 +26,10 @@ class Verdict:
     quarantine: str | None = None
 
 
-CONSENT = Verdict()
+CONSENT = CheckVerdict()
 
 
-class Checks:
+class SessionChecks:
     """The checks of one session. Methods are called in the order of the session.
 
     decide_relaying: they say who may send mail to other hosts; if not, the server does.
@@ -37,7 +37,7 @@ class Checks:
 
     decide_relaying = False
 
-    async def connected(self) -> Verdict:
+    async def connected(self) -> CheckVerdict:
         """A client has connected. A refusal counts for the whole session; 421 ends it."""
         return CONSENT
 
@@ -52,7 +52,7 @@ class Checks:
         """Seconds before the greeting; a client that does not wait for it is refused."""
         return 0.0
 
-    async def secured(self, verified: str) -> Verdict:
+    async def secured(self, verified: str) -> CheckVerdict:
         """The TLS handshake is done. A refusal counts for the whole session."""
         del verified
         return CONSENT
@@ -60,21 +60,21 @@ class Checks:
     def begin(self) -> None:
         """A new message."""
 
-    async def sender(self, path: Path) -> Route | SmtpReply | None:
+    async def sender(self, path: EnvelopePath) -> Route | SmtpReply | None:
         """The triple of the sender, or what is wrong with it; None for no opinion."""
         del path
         return None
 
-    async def mail(self, path: Path) -> Verdict:
+    async def mail(self, path: EnvelopePath) -> CheckVerdict:
         del path
         return CONSENT
 
-    async def rcpt(self, path: Path, route: Route) -> Verdict:
+    async def rcpt(self, path: EnvelopePath, route: Route) -> CheckVerdict:
         """route: the triple of the recipient before aliases."""
         del path, route
         return CONSENT
 
-    async def data(self, recipients: int) -> Verdict:
+    async def data(self, recipients: int) -> CheckVerdict:
         """recipients: how many were accepted."""
         del recipients
         return CONSENT
@@ -84,12 +84,12 @@ class Checks:
         del size
         return None
 
-    def received(self, sender: Path, data: bytes) -> bytes:
+    def received(self, sender: EnvelopePath, data: bytes) -> bytes:
         """What is taken of the octets that came for a message of this sender."""
         del sender
         return data
 
-    async def content(self, data: bytes) -> Verdict:
+    async def content(self, data: bytes) -> CheckVerdict:
         """The message was received, header and body, LF line ends."""
         del data
         return CONSENT

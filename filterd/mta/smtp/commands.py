@@ -13,7 +13,7 @@ import re
 from collections import Counter
 
 from filterd.mta.mail.address import PathError, parse_path
-from filterd.mta.mail.draft import Path
+from filterd.mta.mail.draft import EnvelopePath
 from filterd.mta.smtp import sasl
 from filterd.mta.smtp.data import BareError
 from filterd.mta.smtp.events import (
@@ -228,18 +228,18 @@ class SmtpSession(BaseSession):
                 self._counts["refused RCPT"] = 0
                 self._ask(MailCommand(path))
 
-    def bad_sender(self, path: Path) -> SmtpReply | None:
+    def bad_sender(self, path: EnvelopePath) -> SmtpReply | None:
         """What is wrong with the parameters of MAIL, None for nothing."""
         return self.bad_parameters(path, recipient=False) or self.bad_size(path)
 
-    def bad_size(self, path: Path) -> SmtpReply | None:
+    def bad_size(self, path: EnvelopePath) -> SmtpReply | None:
         """The refusal of a message whose announced size is too large."""
         limit = self.options.limits.max_size
         if announced_size(path) > limit:
             return self.replies.too_large(limit, announced=True)
         return None
 
-    def bad_parameters(self, path: Path, *, recipient: bool) -> SmtpReply | None:
+    def bad_parameters(self, path: EnvelopePath, *, recipient: bool) -> SmtpReply | None:
         """What is wrong with parameters, whatever the size."""
         check = bad_recipient_parameter if recipient else bad_sender_parameter
         return check(path, dsn="noreceipts" not in self.options.forbidden)
@@ -267,7 +267,7 @@ class SmtpSession(BaseSession):
         limit, share = self.rules.bad_recipients, self.rules.bad_share
         return 0 < limit <= bad and (not good or bad * 100 >= share * (bad + good))
 
-    def _path(self, verb: str, word: str, argument: str) -> Path | None:
+    def _path(self, verb: str, word: str, argument: str) -> EnvelopePath | None:
         """The path after `FROM:` or `TO:`; None if the command was refused."""
         head, colon, rest = argument.partition(":")
         rest = rest.strip()
@@ -280,14 +280,14 @@ class SmtpSession(BaseSession):
         if self.rules.path_end is not None:
             end = self.rules.path_end(rest)
             address = rest[:end].removeprefix("<").removesuffix(">")
-            return Path(address, rest[:end], tuple(rest[end:].split()))
+            return EnvelopePath(address, rest[:end], tuple(rest[end:].split()))
         text, parameters = match[1], tuple(match[2].split())
         try:
-            return Path(parse_path(text), text, parameters)
+            return EnvelopePath(parse_path(text), text, parameters)
         except PathError as error:
             mended = self.rules.repaired_address(text)
             if mended is not None:
-                return Path(mended, text, parameters)
+                return EnvelopePath(mended, text, parameters)
             self._bad(self.replies.bad_address(text, error.code, str(error)))
             return None
 

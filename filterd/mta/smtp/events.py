@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from filterd.mta.mail.draft import Path
+from filterd.mta.mail.draft import EnvelopePath
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,14 @@ class HeloCommand:
 class MailCommand:
     """MAIL."""
 
-    path: Path
+    path: EnvelopePath
 
 
 @dataclass(frozen=True, slots=True)
 class RcptCommand:
     """RCPT."""
 
-    path: Path
+    path: EnvelopePath
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from filterd.mta.mail.draft import Path
+from filterd.mta.mail.draft import EnvelopePath
 from filterd.mta.smtp.replies import SmtpReply
 
 KNOWN_MAIL = frozenset({"SIZE", "BODY", "RET", "ENVID", "AUTH", "BY", "SMTPUTF8", "MT-PRIORITY"})
@@ -36,18 +36,18 @@ _Check = Callable[[str], str]
 """What is wrong with a value, as a reply; empty for nothing."""
 
 
-def bad_sender_parameter(path: Path, *, dsn: bool = True) -> SmtpReply | None:
+def bad_sender_parameter(path: EnvelopePath, *, dsn: bool = True) -> SmtpReply | None:
     """The refusal of bad parameters of MAIL, None if they are valid. dsn: delivery status
     notifications (RFC 3461) may be asked for."""
     return _bad(path, _MAIL, dsn)
 
 
-def bad_recipient_parameter(path: Path, *, dsn: bool = True) -> SmtpReply | None:
+def bad_recipient_parameter(path: EnvelopePath, *, dsn: bool = True) -> SmtpReply | None:
     """The refusal of bad parameters of RCPT, None if they are valid. dsn: see above."""
     return _bad(path, _RCPT, dsn)
 
 
-def _bad(path: Path, known: dict[str, _Check], dsn: bool) -> SmtpReply | None:
+def _bad(path: EnvelopePath, known: dict[str, _Check], dsn: bool) -> SmtpReply | None:
     seen: set[str] = set()
     for given, value in _pairs(path):
         name = given.upper()
@@ -70,7 +70,7 @@ def _bad(path: Path, known: dict[str, _Check], dsn: bool) -> SmtpReply | None:
     return None
 
 
-def _pairs(path: Path) -> Iterator[tuple[str, str | None]]:
+def _pairs(path: EnvelopePath) -> Iterator[tuple[str, str | None]]:
     """Names and values; None without a `=`."""
     for parameter in path.parameters:
         rest = parameter
@@ -184,7 +184,7 @@ def known_only(text: str, known: frozenset[str]) -> tuple[str, ...]:
     return tuple(word for word in text.split() if word.partition("=")[0].upper() in known)
 
 
-def announced_size(path: Path) -> int:
+def announced_size(path: EnvelopePath) -> int:
     """What SIZE says of the message, in octets; 0 if there is none. The last one counts. The
     parameters are valid."""
     sizes = [_number(value or "") for name, value in _pairs(path) if name.upper() == "SIZE"]

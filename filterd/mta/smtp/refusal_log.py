@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from filterd.mta.milters.answers import Answer
+from filterd.mta.milters.answers import MilterAnswer
 from filterd.mta.smtp.replies import SmtpReply
 
 TEXT_LIMIT = 300
@@ -41,5 +41,5 @@ def shown(reply: SmtpReply) -> str:
     return re.sub(r"[^ -~]", "?", text)[:TEXT_LIMIT]
 
 
-RefusalLine = Callable[[RefusedCommand, RefusedClient, Answer, SmtpReply], str]
+RefusalLine = Callable[[RefusedCommand, RefusedClient, MilterAnswer, SmtpReply], str]
 """Writes the line of the log about one refusal."""

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from filterd.mta.milters.answers import Answer, Kind
+from filterd.mta.milters.answers import AnswerKind, MilterAnswer
 
 _LINE_ENDS = re.compile(r"[\r\n\0]")
 
@@ -183,16 +183,16 @@ class Replies(ABC):
         """A REPLYCODE with its text."""
 
     def refusal(
-        self, answer: Answer, path: str | None = None, *, after_data: bool = False
+        self, answer: MilterAnswer, path: str | None = None, *, after_data: bool = False
     ) -> SmtpReply:
         """The reply to a command that the filters refused."""
         match answer.kind:
-            case Kind.REPLY:
+            case AnswerKind.REPLY:
                 return self.filter_text(answer.text, path)
-            case Kind.REJECT:
+            case AnswerKind.REJECT:
                 return self.rejected(path, after_data=after_data)
-            case Kind.CLOSE:
+            case AnswerKind.CLOSE:
                 return self.closing_command() if path is not None else self.closing()
-            case Kind.MISCONFIGURED:
+            case AnswerKind.MISCONFIGURED:
                 return SmtpReply.of("451 4.3.5 Server configuration problem - try again later")
         return self.tempfail()

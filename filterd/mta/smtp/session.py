@@ -1,7 +1,7 @@
 """The state of an SMTP session, and what the answer to each event changes. No I/O.
 
 `commands` reads the client's commands and turns them into events; here they are settled, with an
-answer of the filters (`Answer`) or a reply of the server's own (`Reply`).
+answer of the filters (`MilterAnswer`) or a reply of the server's own (`Reply`).
 Sources: RFC 5321; order and checks as in sendmail 8.17 `srvrsmtp.c`.
 """
 
@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.utils import formatdate
 
-from filterd.mta.mail.draft import Path
-from filterd.mta.milters.answers import CONTINUE, Answer, Kind
+from filterd.mta.mail.draft import EnvelopePath
+from filterd.mta.milters.answers import CONTINUE, AnswerKind, MilterAnswer
 from filterd.mta.smtp.data import DataReader
 from filterd.mta.smtp.events import (
     Connected,
@@ -46,12 +46,12 @@ class SessionLimits:
 class SmtpTransaction:
     """A mail transaction: from MAIL to the reply after the data."""
 
-    sender: Path
-    recipients: list[Path] = field(default_factory=list)
+    sender: EnvelopePath
+    recipients: list[EnvelopePath] = field(default_factory=list)
     refused: bool = False
     """A recipient was refused."""
 
-    def add(self, path: Path, counts: Path) -> None:
+    def add(self, path: EnvelopePath, counts: EnvelopePath) -> None:
         """Add a recipient, unless the one that counts in its place is in the list."""
         if counts is path or not any(counts is one for one in self.recipients):
             self.recipients.append(path)
@@ -170,17 +170,17 @@ class BaseSession(ABC):
 
     def settle(
         self,
-        outcome: Answer | SmtpReply = CONTINUE,
+        outcome: MilterAnswer | SmtpReply = CONTINUE,
         *,
         queue_id: str = "",
-        recipient: Path | None = None,
+        recipient: EnvelopePath | None = None,
     ) -> None:
         """Answer the event. queue_id: of an accepted message. recipient: the one of the message
         that an accepted path stands for, None for the path itself."""
         event, self._waiting = self._waiting, None
-        if isinstance(outcome, Answer) and outcome.kind is Kind.CLOSE:
+        if isinstance(outcome, MilterAnswer) and outcome.kind is AnswerKind.CLOSE:
             self._close_on(event)
-        elif isinstance(outcome, Answer) and outcome.text.startswith((b"421 ", b"421-")):
+        elif isinstance(outcome, MilterAnswer) and outcome.text.startswith((b"421 ", b"421-")):
             if isinstance(event, Connected):
                 self._close_on(event)
                 return
@@ -200,9 +200,9 @@ class BaseSession(ABC):
     def _settle(
         self,
         event: Event | None,
-        outcome: Answer | SmtpReply,
+        outcome: MilterAnswer | SmtpReply,
         queue_id: str,
-        recipient: Path | None,
+        recipient: EnvelopePath | None,
     ) -> None:
         match event:
             case Connected():
@@ -234,7 +234,9 @@ class BaseSession(ABC):
             case _:
                 self._settle_service(event, outcome)
 
-    def _settle_recipient(self, path: Path, refusal: SmtpReply | None, counts: Path) -> None:
+    def _settle_recipient(
+        self, path: EnvelopePath, refusal: SmtpReply | None, counts: EnvelopePath
+    ) -> None:
         assert self.transaction is not None
         if refusal is None:
             self.transaction.add(path, counts)
@@ -244,7 +246,7 @@ class BaseSession(ABC):
             self.refused_recipient()
         self.send(refusal or self.replies.recipient_ok(counts.text, waits=counts.waits))
 
-    def _settle_service(self, event: Event | None, outcome: Answer | SmtpReply) -> None:
+    def _settle_service(self, event: Event | None, outcome: MilterAnswer | SmtpReply) -> None:
         """Events that filters do not decide; the server's own reply counts."""
         match event:
             case Reset():
@@ -273,15 +275,19 @@ class BaseSession(ABC):
                 self.send(outcome)
 
     def _refusal(
-        self, outcome: Answer | SmtpReply, path: str | None = None, *, after_data: bool = False
+        self,
+        outcome: MilterAnswer | SmtpReply,
+        path: str | None = None,
+        *,
+        after_data: bool = False,
     ) -> SmtpReply | None:
         if isinstance(outcome, SmtpReply):
             return outcome
-        if outcome.kind in (Kind.CONTINUE, Kind.DISCARD, Kind.HOLD):
+        if outcome.kind in (AnswerKind.CONTINUE, AnswerKind.DISCARD, AnswerKind.HOLD):
             return None
         return self.replies.refusal(outcome, path, after_data=after_data)
 
-    def _settle_connected(self, outcome: Answer | SmtpReply) -> None:
+    def _settle_connected(self, outcome: MilterAnswer | SmtpReply) -> None:
         if isinstance(outcome, SmtpReply):
             self.close(outcome)
             return
@@ -291,23 +297,23 @@ class BaseSession(ABC):
         else:
             self.send(self.replies.greeting(formatdate(localtime=True)))
 
-    def _remember(self, outcome: Answer) -> None:
+    def _remember(self, outcome: MilterAnswer) -> None:
         """An answer at connect or HELO counts for the whole session."""
-        temporary = outcome.kind is Kind.TEMPFAIL or outcome.text.startswith(b"4")
+        temporary = outcome.kind is AnswerKind.TEMPFAIL or outcome.text.startswith(b"4")
         # A session where every reply is that text is refused, whatever the text.
-        self.refused |= outcome.kind in (Kind.REJECT, Kind.REPLY) and (
-            not temporary or (self.options.sticky and outcome.kind is Kind.REPLY)
+        self.refused |= outcome.kind in (AnswerKind.REJECT, AnswerKind.REPLY) and (
+            not temporary or (self.options.sticky and outcome.kind is AnswerKind.REPLY)
         )
         if not self.options.sticky:
             return
-        if outcome.kind is Kind.REPLY:
+        if outcome.kind is AnswerKind.REPLY:
             self.refusing = self.replies.filter_text(outcome.text, None)
-        elif outcome.kind is Kind.REJECT:
+        elif outcome.kind is AnswerKind.REJECT:
             self.refusing = self.replies.refused_session()
-        elif outcome.kind is Kind.TEMPFAIL:
+        elif outcome.kind is AnswerKind.TEMPFAIL:
             self.tempfailing = True
 
-    def _settle_helo(self, event: HeloCommand, outcome: Answer | SmtpReply) -> None:
+    def _settle_helo(self, event: HeloCommand, outcome: MilterAnswer | SmtpReply) -> None:
         if isinstance(outcome, SmtpReply):
             self.send(outcome)
             return

@@ -52,7 +52,7 @@ START_LIMIT = 10.0
 _ANSWERS = ("mailer", "host", "user", "state", "rewritten", "error")
 
 
-class RefusedError(Exception):
+class TraceRefusedError(Exception):
     """The request cannot be carried out; the text is for who asked."""
 
 
@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
     _limit()
     try:
         answer = answered(request, Path(arguments[0]) if arguments else None)
-    except (RefusedError, UnknownMailerError, NoMacrosError, McError) as error:
+    except (TraceRefusedError, UnknownMailerError, NoMacrosError, McError) as error:
         answer = {"refused": str(error)}
     except MemoryError:
         answer = {"refused": f"it would take more than {MEMORY_LIMIT >> 20} MiB of memory"}
@@ -130,7 +130,7 @@ def _built(request: TraceRequest, path: Path, macros: Path | None) -> Build | No
         return None
     files = MacroFiles.find(macros)
     if not confine_files([files.folder, LOADER_CACHE], _m4_files()):
-        raise RefusedError(
+        raise TraceRefusedError(
             "this kernel has no Landlock (Linux 5.13), and without it m4 would read every file "
             "that filterd may read; expected a sendmail.cf, which `filterd mta build` makes"
         )

@@ -13,7 +13,7 @@ from pathlib import Path
 from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.lookup import EX_NOTFOUND, EX_OK, MapAnswer, RunTimeMacros
 from filterd.mta.cf.map_options import MapOptions
-from filterd.mta.maps.base import BaseMap, Found
+from filterd.mta.maps.base import BaseMap, MapValue
 from filterd.mta.maps.opening import SiteMaps
 from filterd.mta.maps.sequence import FindMap, SequenceMap
 from filterd.mta.maps.source import read_source
@@ -121,7 +121,7 @@ class GivenTable(BaseMap):
         if found is None:
             return MapAnswer(None, EX_OK)
         entry = f"{self.options.file}:{found[1]}"
-        return self._value(key, arguments, Found(found[0], entry))
+        return self._value(key, arguments, MapValue(found[0], entry))
 
 
 class GivenText(ColumnMap):

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from filterd.mta.trace.rows import Question
+from filterd.mta.trace.rows import TraceQuestion
 from filterd.system.bounded import json_value
 
 TEXT_LIMIT = 1 << 18
@@ -43,7 +43,7 @@ class TraceRequest:
     text: str
     addresses: tuple[str, ...]
     is_mc: bool = False
-    question: Question = Question()
+    question: TraceQuestion = TraceQuestion()
     host: str = ""
     files: Mapping[str, str] = field(default_factory=dict)
 
@@ -75,7 +75,7 @@ class TraceRequest:
     def from_json(cls, data: bytes) -> TraceRequest:
         """What `to_json` made."""
         value = json_value(data)
-        value["question"] = Question(**value["question"])
+        value["question"] = TraceQuestion(**value["question"])
         value["addresses"] = tuple(value["addresses"])
         return cls(**value)
 

@@ -10,7 +10,7 @@ from typing import Any
 from filterd.mta.cf.addresses import AddressKind, ResolvedAddress
 from filterd.mta.cf.marks import octets, readable
 from filterd.mta.cf.observer import Lookup, RuleMessage
-from filterd.mta.cf.trace import MAX_STEPS, Step, Tracer, TraceRun
+from filterd.mta.cf.trace import MAX_STEPS, RuleStep, Tracer, TraceRun
 from filterd.mta.trace.configuration import RuleFile, parsed, triple
 from filterd.mta.trace.lines import with_line
 
@@ -22,7 +22,7 @@ class UnknownMailerError(Exception):
 
 
 @dataclass(frozen=True)
-class Question:
+class TraceQuestion:
     """What is asked. mailer: see an address as this mailer does; without, where it goes."""
 
     sender: bool = False
@@ -34,7 +34,7 @@ class Question:
         return AddressKind(header=self.header, sender=self.sender)
 
 
-def traced(file: RuleFile, text: str, question: Question, limit: int = MAX_STEPS) -> Row:
+def traced(file: RuleFile, text: str, question: TraceQuestion, limit: int = MAX_STEPS) -> Row:
     """What an address becomes, and each rule that matched: `runs`, the rulesets that sendmail runs.
 
     limit: rules that are remembered; how many more matched is in `left_out`. An address that goes
@@ -87,7 +87,7 @@ def run_row(run: TraceRun, file: RuleFile) -> Row:
     return row
 
 
-def step_row(step: Step, file: RuleFile) -> Row:
+def step_row(step: RuleStep, file: RuleFile) -> Row:
     """A rule that matched, where it stands, and what became of it."""
     row: Row = {"file": file.name, "line": step.line, "left": step.left, "right": step.right}
     origin = file.mc.origin(step.line) if file.mc is not None else None

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from filterd.rules.conf.eval_names import FEATURES, PLUGINS, TESTS
 from filterd.rules.conf.expression import VERSION_NUMBER, Node, Parser, tokens_of
-from filterd.rules.conf.lines import Line, LineError, quoted, text_of
+from filterd.rules.conf.lines import LineError, RuleLine, quoted, text_of
 from filterd.rules.conf.rule import Origin
 
 VERSION = "4.000002"
@@ -124,7 +124,7 @@ class Conditions:
         self._open: list[_Open] = []
         self.skipping = False
 
-    def take(self, line: Line) -> None:
+    def take(self, line: RuleLine) -> None:
         """One of the lines in WORDS. Raises LineError for a mistake in it; a condition with a
         mistake does not hold, and its block ends at its `endif` all the same."""
         if line.key in ("else", "endif"):

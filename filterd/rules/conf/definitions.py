@@ -17,9 +17,9 @@ from filterd.rules.conf.rule import (
     EvalTest,
     HeaderExists,
     HeaderTest,
-    Kind,
     MetaTest,
     MimeHeaderTest,
+    RuleKind,
     Test,
     TextTest,
     UriCondition,
@@ -29,7 +29,7 @@ from filterd.rules.conf.rule import (
 NAME_LENGTH = 100
 """Longest name of a rule."""
 
-DEFINITIONS = frozenset((*Kind, "askdns"))
+DEFINITIONS = frozenset((*RuleKind, "askdns"))
 """Words that define a rule."""
 
 PLUGIN_OF = {
@@ -81,29 +81,29 @@ def definition(word: str, value: bytes) -> tuple[str, Test]:
 def _test(word: str, rest: bytes) -> Test:
     if word == "askdns":
         return _askdns(rest)
-    kind = Kind(word)
-    if kind is Kind.META:
+    kind = RuleKind(word)
+    if kind is RuleKind.META:
         meta = compile_meta(text_of(rest))
         return MetaTest(text_of(rest), meta.names)
-    if kind is Kind.MIMEHEADER:
+    if kind is RuleKind.MIMEHEADER:
         return _mimeheader(rest)
-    if kind is Kind.URI_DETAIL:
+    if kind is RuleKind.URI_DETAIL:
         return _uri_detail(rest)
-    if kind is not Kind.URI and rest.startswith((b"eval:", b"rbleval:")):
+    if kind is not RuleKind.URI and rest.startswith((b"eval:", b"rbleval:")):
         return _eval(kind, rest)
-    if kind is Kind.HEADER:
+    if kind is RuleKind.HEADER:
         return _header(rest)
     return TextTest(kind, pattern_of(rest))
 
 
-def _eval(kind: Kind, rest: bytes) -> EvalTest:
+def _eval(kind: RuleKind, rest: bytes) -> EvalTest:
     found = _EVAL.match(rest)
-    if not found or (rest.startswith(b"rbl") and kind is not Kind.HEADER):
+    if not found or (rest.startswith(b"rbl") and kind is not RuleKind.HEADER):
         raise LineError(f"expected eval:function(arguments): {quoted(rest)}")
     function = text_of(found[1])
     arguments = _arguments(found[2])
     _, expected = TESTS.get(function, ("", "any"))
-    given = Kind.BODY if kind is Kind.RAWBODY and expected == "body" else kind
+    given = RuleKind.BODY if kind is RuleKind.RAWBODY and expected == "body" else kind
     if expected not in ("any", given):
         raise LineError(f"{function}() is a test for '{expected}', and not for '{kind}'")
     return EvalTest(kind, function, arguments)
@@ -238,4 +238,4 @@ def _askdns(rest: bytes) -> EvalTest:
     if wrong:
         raise LineError(f"{quoted(wrong[0])!r} is not a type of DNS records")
     answer = () if found[3] is None else (text_of(found[3]),)
-    return EvalTest(Kind.HEADER, "askdns", (text_of(found[1]), text_of(kinds), *answer))
+    return EvalTest(RuleKind.HEADER, "askdns", (text_of(found[1]), text_of(kinds), *answer))

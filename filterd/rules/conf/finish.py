@@ -17,9 +17,9 @@ from filterd.rules.conf.rule import (
     HeaderTest,
     MetaTest,
     Origin,
-    Pattern,
-    Problem,
     Rule,
+    RulePattern,
+    RuleProblem,
     Test,
     TextTest,
 )
@@ -47,13 +47,13 @@ class Drafts:
 
 
 def finished(
-    drafts: Drafts, pattern_error: Callable[[Pattern], str] | None
-) -> tuple[dict[str, Rule], list[Problem]]:
+    drafts: Drafts, pattern_error: Callable[[RulePattern], str] | None
+) -> tuple[dict[str, Rule], list[RuleProblem]]:
     """The rules, and what was found to be wrong with some.
 
     pattern_error: says what is wrong with a pattern in which tags were replaced.
     """
-    problems: list[Problem] = []
+    problems: list[RuleProblem] = []
     _replace_tags(drafts, problems, pattern_error)
     _expand_globs(drafts, problems)
     _drop_circles(drafts, problems)
@@ -91,7 +91,7 @@ def _default_scores(name: str, flags: str) -> tuple[float, float, float, float]:
 
 
 def _replace_tags(
-    drafts: Drafts, problems: list[Problem], pattern_error: Callable[[Pattern], str] | None
+    drafts: Drafts, problems: list[RuleProblem], pattern_error: Callable[[RulePattern], str] | None
 ) -> None:
     for name in drafts.tags.rules:
         test, origin = drafts.tests.get(name, (None, None))
@@ -100,7 +100,7 @@ def _replace_tags(
         try:
             source = drafts.tags.replaced(test.pattern.source)
         except LineError as error:
-            problems.append(Problem(origin, f"{name}: {error}; its tags stay as they are"))
+            problems.append(RuleProblem(origin, f"{name}: {error}; its tags stay as they are"))
             continue
         if source == test.pattern.source:
             continue
@@ -108,12 +108,12 @@ def _replace_tags(
         wrong = pattern_error(pattern) if pattern_error else ""
         if wrong:
             text = f"{name}: with text for its tags: {wrong}; its tags stay as they are"
-            problems.append(Problem(origin, text))
+            problems.append(RuleProblem(origin, text))
         else:
             drafts.tests[name] = (replace(test, pattern=pattern), origin)
 
 
-def _expand_globs(drafts: Drafts, problems: list[Problem]) -> None:
+def _expand_globs(drafts: Drafts, problems: list[RuleProblem]) -> None:
     known: dict[str, tuple[str, ...]] = {}
     names = sorted(drafts.tests)
     budget, work = EXPANDED_NAMES, GLOB_WORK
@@ -130,14 +130,14 @@ def _expand_globs(drafts: Drafts, problems: list[Problem]) -> None:
             budget -= len(known.get(glob, ()))
         if budget < 0 or work < 0:
             text = f"{name}: the rules_matching(...) of all rules stand for too many names"
-            problems.append(Problem(origin, f"{text}: it is left out"))
+            problems.append(RuleProblem(origin, f"{text}: it is left out"))
             del drafts.tests[name]
             continue
         text = expanded(test.expression, partial(_others, known, name))
         try:
             drafts.tests[name] = (MetaTest(text, compile_meta(text).names), origin)
         except LineError as error:
-            problems.append(Problem(origin, f"{name}: {error}: it is left out"))
+            problems.append(RuleProblem(origin, f"{name}: {error}: it is left out"))
             del drafts.tests[name]
 
 
@@ -152,7 +152,7 @@ def _metas(drafts: Drafts) -> Mapping[str, frozenset[str]]:
     }
 
 
-def _drop_circles(drafts: Drafts, problems: list[Problem]) -> None:
+def _drop_circles(drafts: Drafts, problems: list[RuleProblem]) -> None:
     """Leave out metas that depend on each other, and those that depend on such metas."""
     metas = _metas(drafts)
     waits = {name: {one for one in names if one in metas} for name, names in metas.items()}
@@ -171,7 +171,7 @@ def _drop_circles(drafts: Drafts, problems: list[Problem]) -> None:
     step = {name: min(needed) for name, needed in waits.items()}
     for name in waits:
         text = f"{name}: meta rules depend on each other: {_way(name, step)}: it is left out"
-        problems.append(Problem(drafts.tests[name][1], text))
+        problems.append(RuleProblem(drafts.tests[name][1], text))
         del drafts.tests[name]
 
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from filterd.rules.conf.rule import Origin, Problem
+from filterd.rules.conf.rule import Origin, RuleProblem
 
 LINE_OCTETS = 256 * 1024
 """Longest line that is read. The longest of SpamAssassin's own rules has about 10,000."""
@@ -39,7 +39,7 @@ class LineError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class RuleLine:
     """One line that says something.
 
     key: its first word, lower case, with underscores for hyphens. value: the rest. Comments and
@@ -71,17 +71,17 @@ def quoted(octets: bytes | str) -> str:
     return "".join(one if one.isprintable() else "?" for one in short)
 
 
-def lines_of(name: str, data: bytes, language: str) -> Iterator[Line | Problem]:
+def lines_of(name: str, data: bytes, language: str) -> Iterator[RuleLine | RuleProblem]:
     """The lines of a file, and what is wrong with those that cannot be read.
 
     language: as in `de_AT`; a line `lang xx ...` is for those that begin so.
     """
     if len(data) > FILE_OCTETS:
-        yield Problem(Origin(name), f"larger than {FILE_OCTETS} octets: the file is left out")
+        yield RuleProblem(Origin(name), f"larger than {FILE_OCTETS} octets: the file is left out")
         return
     wide = next((kind for mark, kind in _WIDE_MARKS.items() if data.startswith(mark)), "")
     if wide:
-        yield Problem(Origin(name), f"the file is {wide}, expected UTF-8: it is left out")
+        yield RuleProblem(Origin(name), f"the file is {wide}, expected UTF-8: it is left out")
         return
     ours = language.lower().encode("ascii", "replace")
     # A byte order mark that some editors write is not a part of the first line.
@@ -90,7 +90,7 @@ def lines_of(name: str, data: bytes, language: str) -> Iterator[Line | Problem]:
             continue
         if len(raw) > LINE_OCTETS:
             text = f"a line of {len(raw)} octets, expected up to {LINE_OCTETS}"
-            yield Problem(Origin(name, number), text)
+            yield RuleProblem(Origin(name, number), text)
             continue
         line = _without_comment(raw).strip()
         if line.startswith(b"lang"):
@@ -102,10 +102,10 @@ def lines_of(name: str, data: bytes, language: str) -> Iterator[Line | Problem]:
         if not line or line == b"0":
             continue
         if b"\0" in line:
-            yield Problem(Origin(name, number), f"contains NUL: {quoted(line)}")
+            yield RuleProblem(Origin(name, number), f"contains NUL: {quoted(line)}")
             continue
         key, value = (*line.split(None, 1), b"")[:2]
-        yield Line(Origin(name, number), text_of(key.lower().replace(b"-", b"_")), value)
+        yield RuleLine(Origin(name, number), text_of(key.lower().replace(b"-", b"_")), value)
 
 
 def _without_comment(raw: bytes) -> bytes:

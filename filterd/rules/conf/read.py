@@ -19,12 +19,12 @@ from filterd.rules.conf.conditions import Conditions, Facts, plugin_name
 from filterd.rules.conf.definitions import DEFINITIONS, PLUGIN_OF, definition
 from filterd.rules.conf.eval_names import DEFAULT_PLUGINS, KNOWN_PLUGINS, PLUGINS, TESTS
 from filterd.rules.conf.finish import Drafts, finished
-from filterd.rules.conf.lines import Line, LineError, lines_of, quoted, text_of, words_of
+from filterd.rules.conf.lines import LineError, RuleLine, lines_of, quoted, text_of, words_of
 from filterd.rules.conf.option_names import option_name
 from filterd.rules.conf.options import Options, checked
 from filterd.rules.conf.regexp import CAPTURE
 from filterd.rules.conf.replace import Tags
-from filterd.rules.conf.rule import EvalTest, Origin, Pattern, Problem, RuleSet, patterns_of
+from filterd.rules.conf.rule import EvalTest, Origin, RulePattern, RuleProblem, RuleSet, patterns_of
 
 INCLUDES = 16
 """How many files may include each other."""
@@ -44,7 +44,7 @@ CAPTURE_PRIORITY = -10000
 SHORTCIRCUIT_PRIORITY = -200
 """Priority that `shortcircuit NAME ham` or `spam` gives where no other is set."""
 
-PatternError = Callable[[Pattern], str]
+PatternError = Callable[[RulePattern], str]
 """Says what is wrong with a pattern; "" if nothing is."""
 
 Loader = Callable[[str, str], tuple[str, bytes] | None]
@@ -87,13 +87,13 @@ def read(
         loads = any(_LOADS.search(data) for _, data in found)
         plugins = () if loads else DEFAULT_PLUGINS
     facts = Facts(version, plugins, use_network=use_network)
-    reader = _Reader(facts, language, include, pattern_error)
+    reader = _RuleFileReader(facts, language, include, pattern_error)
     for name, data in found:
         reader.file(name, data)
     return reader.result(evals, missing)
 
 
-class _Reader:
+class _RuleFileReader:
     def __init__(
         self,
         facts: Facts,
@@ -108,10 +108,10 @@ class _Reader:
         self._drafts = Drafts({}, {}, {}, {}, {}, Tags())
         self._options = Options()
         self._ignored: Counter[str] = Counter()
-        self._problems: list[Problem] = []
+        self._problems: list[RuleProblem] = []
         self._more = 0
         self._files = 0
-        self._words: dict[str, Callable[[Line], None]] = {
+        self._words: dict[str, Callable[[RuleLine], None]] = {
             "score": self._score,
             "describe": self._describe,
             "tflags": self._tflags,
@@ -137,7 +137,7 @@ class _Reader:
             return
         seen = Conditions(self._facts)
         for line in lines_of(name, data, self._language):
-            if isinstance(line, Problem):
+            if isinstance(line, RuleProblem):
                 # What stands in a part that does not count does not matter.
                 if not seen.skipping:
                     self._problem(line.origin, line.text)
@@ -179,7 +179,7 @@ class _Reader:
                 del rules[name]
         if self._more:
             text = f"{self._more} more lines cannot be used"
-            self._problems.append(Problem(Origin("(all files)"), text))
+            self._problems.append(RuleProblem(Origin("(all files)"), text))
         return RuleSet(
             rules,
             self._options.result(),
@@ -190,11 +190,11 @@ class _Reader:
 
     def _problem(self, origin: Origin, text: str) -> None:
         if len(self._problems) < PROBLEMS:
-            self._problems.append(Problem(origin, text))
+            self._problems.append(RuleProblem(origin, text))
         else:
             self._more += 1
 
-    def _included(self, line: Line, name: str, depth: int) -> None:
+    def _included(self, line: RuleLine, name: str, depth: int) -> None:
         if not line.value:
             raise LineError("'include' without the name of a file")
         if self._include is None:
@@ -210,7 +210,7 @@ class _Reader:
         if found is not None:
             self.file(*found, depth + 1)
 
-    def _line(self, line: Line) -> None:
+    def _line(self, line: RuleLine) -> None:
         do = self._words.get(line.key)
         if do is not None:
             self._needs(line.key, PLUGIN_OF.get(line.key, ""))
@@ -234,7 +234,7 @@ class _Reader:
         if plugin and plugin not in self._facts.plugins:
             raise LineError(f"{word!r} needs the plugin {plugin}, which is not loaded")
 
-    def _define(self, line: Line) -> None:
+    def _define(self, line: RuleLine) -> None:
         name, test = definition(line.key, line.value)
         patterns = patterns_of(test)
         if self._pattern_error is not None:
@@ -249,7 +249,7 @@ class _Reader:
         if any(CAPTURE.search(pattern.source) for pattern in patterns):
             self._drafts.priorities[name] = CAPTURE_PRIORITY
 
-    def _score(self, line: Line) -> None:
+    def _score(self, line: RuleLine) -> None:
         name, *written = line.value.split()[:6] or [b""]
         if not name or len(written) not in (1, 4):
             raise LineError(f"'score' expects a rule, and 1 or 4 numbers: {quoted(line.value)}")
@@ -272,27 +272,27 @@ class _Reader:
         a, b, c, d = numbers if len(numbers) == 4 else numbers * 4
         scores[key] = (before[0] + a, before[1] + b, before[2] + c, before[3] + d)
 
-    def _pair(self, line: Line) -> tuple[str, bytes]:
+    def _pair(self, line: RuleLine) -> tuple[str, bytes]:
         words = line.value.split(None, 1)
         if len(words) < 2:
             raise LineError(f"'{line.key}' expects a name and more: {quoted(line.value)}")
         return text_of(words[0]), words[1]
 
-    def _describe(self, line: Line) -> None:
+    def _describe(self, line: RuleLine) -> None:
         name, text = self._pair(line)
         self._drafts.descriptions[name] = words_of(text)
 
-    def _tflags(self, line: Line) -> None:
+    def _tflags(self, line: RuleLine) -> None:
         name, text = self._pair(line)
         self._drafts.flags[name] = text_of(text)
 
-    def _priority(self, line: Line) -> None:
+    def _priority(self, line: RuleLine) -> None:
         name, text = self._pair(line)
         if not _RULE_NAME.match(name.encode("latin-1")) or not _PRIORITY.match(text):
             raise LineError(f"'priority' expects a rule and a number: {quoted(line.value)}")
         self._drafts.priorities[name] = int(text)
 
-    def _shortcircuit(self, line: Line) -> None:
+    def _shortcircuit(self, line: RuleLine) -> None:
         name, what = map(text_of, line.value.split())
         if what in ("ham", "spam"):
             drafts = self._drafts
@@ -300,7 +300,7 @@ class _Reader:
             words = [drafts.flags.get(name, ""), "nice" if what == "ham" else "", "noautolearn"]
             drafts.flags[name] = " ".join(filter(None, words))
 
-    def _plugin(self, line: Line) -> None:
+    def _plugin(self, line: RuleLine) -> None:
         found = _PLUGIN.match(line.value)
         if not found:
             raise LineError(f"'{line.key}' expects the name of a plugin: {quoted(line.value)}")
@@ -310,21 +310,21 @@ class _Reader:
         elif line.key == "loadplugin":
             raise LineError(f"the plugin {quoted(name)} is not one of SpamAssassin's own")
 
-    def _enable_compat(self, line: Line) -> None:
+    def _enable_compat(self, line: RuleLine) -> None:
         if not _COMPATIBLE.match(line.value):
             raise LineError(f"'enable_compat' expects one word: {quoted(line.value)}")
         self._facts.enable(text_of(line.value))
 
-    def _replace(self, line: Line) -> None:
+    def _replace(self, line: RuleLine) -> None:
         name, text = self._pair(line)
         getattr(self._drafts.tags, line.key.removeprefix("replace_"))[name] = text_of(text)
 
-    def _replace_rules(self, line: Line) -> None:
+    def _replace_rules(self, line: RuleLine) -> None:
         if not line.value:
             raise LineError("'replace_rules' without a rule")
         self._drafts.tags.rules.update(dict.fromkeys(map(text_of, line.value.split())))
 
-    def _replace_mark(self, line: Line) -> None:
+    def _replace_mark(self, line: RuleLine) -> None:
         if not line.value:
             raise LineError(f"'{line.key}' without a value")
         setattr(self._drafts.tags, line.key.removeprefix("replace_"), text_of(line.value))

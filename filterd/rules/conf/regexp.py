@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from filterd.rules.conf.lines import LineError, quoted, text_of
-from filterd.rules.conf.rule import Pattern
+from filterd.rules.conf.rule import RulePattern
 
 _PAIRS = {b"{": b"}", b"(": b")", b"<": b">", b"[": b"]"}
 
@@ -32,7 +32,7 @@ TEMPLATE = re.compile(r"(?<!\\)%\{([A-Z][A-Z0-9_]{0,127}(?:\([^)}]{0,127}\))?)\}
 """Where the text of such a group goes: `%{NAME}`."""
 
 
-def pattern_of(written: bytes) -> Pattern:
+def pattern_of(written: bytes) -> RulePattern:
     """The pattern of `/.../flags`, `m{...}flags` and the like. Raises LineError."""
     inner, closing, flags = _delimited(written)
     if closing not in (b"}", b")", b"]") and closing in _ESCAPED.sub(b"", inner):
@@ -45,7 +45,7 @@ def pattern_of(written: bytes) -> Pattern:
     wrong = sorted(set(flags) - _INLINE_FLAGS)
     if wrong:
         raise LineError(f"the flag {wrong[0]!r} of a pattern is unknown, expected i, m, s or x")
-    return Pattern(source, "".join(sorted(flags)))
+    return RulePattern(source, "".join(sorted(flags)))
 
 
 def always_matches(source: str) -> str:

@@ -22,7 +22,7 @@ class Origin:
         return f"{self.file}:{self.line}" if self.line else self.file
 
 
-class Kind(StrEnum):
+class RuleKind(StrEnum):
     """What a rule looks at: the word that its line begins with."""
 
     HEADER = "header"
@@ -36,7 +36,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class RulePattern:
     """A Perl regular expression. source: what stands between the delimiters, octets as in the file
     (Latin-1). flags: its letters (`i`, `m`, `s`, `x`), sorted."""
 
@@ -57,7 +57,7 @@ class HeaderTest:
 
     field: str
     modifiers: tuple[str, ...]
-    pattern: Pattern
+    pattern: RulePattern
     negated: bool = False
     if_unset: str | None = None
 
@@ -74,8 +74,8 @@ class HeaderExists:
 class TextTest:
     """`body`, `rawbody`, `full` or `uri` with a pattern."""
 
-    kind: Kind
-    pattern: Pattern
+    kind: RuleKind
+    pattern: RulePattern
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class UriCondition:
     """
 
     key: str
-    pattern: Pattern
+    pattern: RulePattern
     negated: bool = False
 
 
@@ -105,7 +105,7 @@ class MimeHeaderTest:
 
     field: str
     modifiers: tuple[str, ...]
-    pattern: Pattern
+    pattern: RulePattern
     negated: bool = False
     if_unset: str | None = None
 
@@ -115,7 +115,7 @@ class EvalTest:
     """`body NAME eval:function(arguments)`. kind: what the line begins with; arguments: as text,
     without their quotation marks."""
 
-    kind: Kind
+    kind: RuleKind
     function: str
     arguments: tuple[str, ...] = ()
 
@@ -135,7 +135,7 @@ class MetaTest:
 Test = HeaderTest | HeaderExists | TextTest | UriDetailTest | MimeHeaderTest | EvalTest | MetaTest
 
 
-def patterns_of(test: Test) -> tuple[Pattern, ...]:
+def patterns_of(test: Test) -> tuple[RulePattern, ...]:
     """The patterns of a test."""
     if isinstance(test, HeaderTest | TextTest | MimeHeaderTest):
         return (test.pattern,)
@@ -182,7 +182,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class RuleProblem:
     """A line that could not be used, and why: it is left out, as `spamassassin --lint` does."""
 
     origin: Origin
@@ -204,6 +204,6 @@ class RuleSet:
 
     rules: Mapping[str, Rule]
     options: Mapping[str, tuple[Option, ...]] = field(default_factory=dict)
-    problems: tuple[Problem, ...] = ()
+    problems: tuple[RuleProblem, ...] = ()
     ignored: Mapping[str, int] = field(default_factory=dict)
     unsupported: Mapping[str, str] = field(default_factory=dict)

@@ -10,7 +10,7 @@ import re
 
 from filterd.rules.evals.registry import Plugin
 from filterd.rules.view.content_type import parse_content_type
-from filterd.rules.view.parts import Part
+from filterd.rules.view.parts import PartView
 from filterd.rules.view.view import View
 
 PLUGIN = Plugin("Mail::SpamAssassin::Plugin::AntiVirus")
@@ -46,7 +46,7 @@ def check_microsoft_executable(view: View) -> bool:
     return any(_is_program(part) for part in view.parts.leaves())
 
 
-def _is_program(part: Part) -> bool:
+def _is_program(part: PartView) -> bool:
     found = parse_content_type(part.header(b"content-type"))
     name = (found.name or b"").lower()
     raw = part.raw or b""
@@ -63,7 +63,7 @@ def check_suspect_name(view: View) -> bool:
     return any(_is_misnamed(part) for part in view.parts.leaves())
 
 
-def _is_misnamed(part: Part) -> bool:
+def _is_misnamed(part: PartView) -> bool:
     found = parse_content_type(part.header(b"content-type"))
     if not found.name or found.type == "application/octet-stream":
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from filterd.rules.conf.regexp import pattern_of
-from filterd.rules.conf.rule import Pattern
+from filterd.rules.conf.rule import RulePattern
 from filterd.rules.patterns import Compiled, compile_pattern
 
 
@@ -16,4 +16,4 @@ def pattern(text: str) -> Compiled:
     """A pattern, with delimiters and flags or without. Raises ValueError."""
     if text.startswith("/") or (text[:1] == "m" and text[1:2] in ("{", "(", "<", "[", "!", ",")):
         return compile_pattern(pattern_of(text.encode("latin-1", "replace")))
-    return compile_pattern(Pattern(text))
+    return compile_pattern(RulePattern(text))

@@ -11,7 +11,7 @@ from filterd.rules.view.body import BLANKS, WIDE_BLANKS
 from filterd.rules.view.rawbody import pieces_of
 
 if TYPE_CHECKING:
-    from filterd.rules.view.parts import Part
+    from filterd.rules.view.parts import PartView
     from filterd.rules.view.view import View
 
 PLUGIN = Plugin("Mail::SpamAssassin::Plugin::BodyEval")
@@ -80,11 +80,11 @@ def _differing(view: View) -> _Difference:
     return _Difference(most, html_words, text_words)
 
 
-def _summary(root: Part) -> list[str]:
+def _summary(root: PartView) -> list[str]:
     return [",".join(part.type for part in child.walk()) for child in root.children or ()]
 
 
-def _words_of(view: View, group: Part) -> tuple[Counter[str], Counter[str]]:
+def _words_of(view: View, group: PartView) -> tuple[Counter[str], Counter[str]]:
     html: Counter[str] = Counter()
     text: Counter[str] = Counter()
     for part in group.walk():

@@ -35,7 +35,7 @@ class Lookups(Protocol):
 
 
 @dataclass(slots=True)
-class Questions:
+class RuleDnsQuestions:
     """The questions of one message. sets: zone and type by the name of the set, for
     `check_rbl_sub`. flags: of rules by their names."""
 
@@ -53,10 +53,10 @@ class Questions:
                     yield record
 
 
-def questions_of(view: View) -> Questions | None:
+def questions_of(view: View) -> RuleDnsQuestions | None:
     """The questions that were begun for a message; None if none may be asked."""
     found = view.notes.get(_KEY)
-    return found if isinstance(found, Questions) else None
+    return found if isinstance(found, RuleDnsQuestions) else None
 
 
 def begin(view: View, rules: Iterable[Rule], lookups: Lookups) -> None:
@@ -64,7 +64,7 @@ def begin(view: View, rules: Iterable[Rule], lookups: Lookups) -> None:
     # They need the questions, so they cannot be imported above.
     from filterd.rules.evals import dns_eval, uridnsbl  # noqa: PLC0415
 
-    found = Questions(lookups)
+    found = RuleDnsQuestions(lookups)
     view.notes[_KEY] = found
     wanted: list[tuple[str, RecordType]] = []
     for rule in rules:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from filterd.rules.conf.rule import Pattern
+from filterd.rules.conf.rule import RulePattern
 from filterd.rules.evals.locales import is_charset_ok, ok_locales
 from filterd.rules.evals.registry import Plugin
 from filterd.rules.patterns import compile_pattern
@@ -103,7 +103,7 @@ def html_range(view: View, name: str, low: str, high: str = "inf") -> bool:
 @PLUGIN.test("html_text_match")
 def html_text_match(view: View, name: str, pattern: str) -> bool:
     """True if the pattern matches one of the comments, titles, anchors or scripts."""
-    compiled = compile_pattern(Pattern(pattern))
+    compiled = compile_pattern(RulePattern(pattern))
     return any(
         compiled.search(text) is not None for info in view.html for text in _octets(info, name)
     )
@@ -112,7 +112,7 @@ def html_text_match(view: View, name: str, pattern: str) -> bool:
 @PLUGIN.test("html_text_not_match")
 def html_text_not_match(view: View, name: str, pattern: str) -> bool:
     """True if the pattern does not match one of them."""
-    compiled = compile_pattern(Pattern(pattern))
+    compiled = compile_pattern(RulePattern(pattern))
     return any(compiled.search(text) is None for info in view.html for text in _octets(info, name))
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from filterd.rules.evals.arguments import is_within
 from filterd.rules.evals.pictures import is_any_matched, is_named, is_ratio_within, is_size_within
 from filterd.rules.evals.registry import Plugin
-from filterd.rules.view.parts import Part
+from filterd.rules.view.parts import PartView
 from filterd.rules.view.view import View
 
 PLUGIN = Plugin("Mail::SpamAssassin::Plugin::ImageInfo")
@@ -47,7 +47,7 @@ class Images:
             if found is not None and _is_base64(part):
                 self._add(part, "jpeg" if found[1] == "jpg" else found[1])
 
-    def _add(self, part: Part, kind: str) -> None:
+    def _add(self, part: PartView, kind: str) -> None:
         height, width = _SIZE[kind](part.content)
         for key in (kind, "all"):
             self.counts[key] += 1
@@ -58,7 +58,7 @@ class Images:
             self.names.add(part.name)
 
 
-def _is_base64(part: Part) -> bool:
+def _is_base64(part: PartView) -> bool:
     return part.header(b"content-transfer-encoding").lower() == b"base64"
 
 

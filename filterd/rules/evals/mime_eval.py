@@ -10,7 +10,7 @@ import re
 from filterd.rules.evals.locales import is_charset_ok, ok_locales
 from filterd.rules.evals.registry import Plugin
 from filterd.rules.view.content_type import ContentType, parse_content_type
-from filterd.rules.view.parts import Part
+from filterd.rules.view.parts import PartView
 from filterd.rules.view.view import View
 
 PLUGIN = Plugin("Mail::SpamAssassin::Plugin::MIMEEval", "ok_locales")
@@ -78,7 +78,7 @@ class Structure:
         self._sum_up()
         self.values["mime_missing_boundary"] = any(root.open_boundaries.values())
 
-    def _look_at(self, part: Part) -> None:
+    def _look_at(self, part: PartView) -> None:
         content_type = parse_content_type(part.header(b"content-type"))
         encoding = part.header(b"content-transfer-encoding").lower()
         disposition = part.header(b"content-disposition").lower()

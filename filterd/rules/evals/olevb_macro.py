@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from filterd.rules.conf.rule import Pattern
+from filterd.rules.conf.rule import RulePattern
 from filterd.rules.evals.office_file import (
     OfficeFindings,
     fetches_program,
@@ -21,7 +21,7 @@ from filterd.rules.evals.office_file import (
 )
 from filterd.rules.evals.registry import Plugin
 from filterd.rules.patterns import Compiled, compile_pattern
-from filterd.rules.view.parts import Part
+from filterd.rules.view.parts import PartView
 from filterd.rules.view.view import View
 
 # Option → its value without a line of the site's.
@@ -47,7 +47,7 @@ _FILE_NAME = re.compile(rb"filename\s*+=\s*+[\"']?([^\"';]*+)", re.IGNORECASE)
 _CSV_COMMAND = re.compile(rb"MSEXCEL\|[^\n]{1,20}Windows\\System32\\cmd\.exe")
 
 
-class _Scan:
+class _MacroScan:
     """One look at all parts of a message."""
 
     def __init__(self, view: View) -> None:
@@ -68,12 +68,12 @@ class _Scan:
         return self._pattern(option).search(text) is not None
 
     def _pattern(self, option: str) -> Compiled:
-        return compile_pattern(Pattern(self._options[option], "i"))
+        return compile_pattern(RulePattern(self._options[option], "i"))
 
     def _is_on(self, option: str) -> bool:
         return self._options[option].strip() not in ("", "0")
 
-    def _name(self, part: Part) -> bytes:
+    def _name(self, part: PartView) -> bytes:
         """The name of a part that is to be looked at, else `b""`."""
         kind = part.header(b"content-type")
         encoding = part.header(b"content-transfer-encoding").lower()
@@ -154,7 +154,7 @@ def office_findings(view: View) -> OfficeFindings:
     """What was found in the Office files of a message, looked for once."""
     found = view.notes.get("olevb_macro")
     if not isinstance(found, OfficeFindings):
-        found = view.notes["olevb_macro"] = _Scan(view).found
+        found = view.notes["olevb_macro"] = _MacroScan(view).found
     return found
 
 

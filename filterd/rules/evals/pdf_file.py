@@ -61,7 +61,7 @@ def read_pdf(data: bytes) -> PdfFile:
     if _VERSION.search(data, 0, MAGIC + 8) is None:
         return PdfFile()
     found = PdfFile(is_pdf=True, checksums={_md5(data)})
-    reader = _Reader(found)
+    reader = _PdfReader(found)
     for line in data.split(b"\n"):
         if line:
             reader.read(line)
@@ -69,7 +69,7 @@ def read_pdf(data: bytes) -> PdfFile:
     return found
 
 
-class _Reader:
+class _PdfReader:
     def __init__(self, found: PdfFile) -> None:
         self._found = found
         self._lines = 0

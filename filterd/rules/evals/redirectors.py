@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from filterd.rules.conf.rule import Pattern
+from filterd.rules.conf.rule import RulePattern
 from filterd.rules.evals.registry import Plugin
 from filterd.rules.patterns import compile_pattern
 from filterd.rules.view.uri_forms import unescaped
@@ -70,7 +70,7 @@ def redir_url(view: View) -> bool:
     hosts = hosts_of(view, "url_redirector", "url_redirector_get", without="clear_url_redirector")
     options = view.options.get("url_redirector_params", ())
     names = "|".join(PARAMETERS.split())
-    parameters = compile_pattern(Pattern(options[-1].value if options else f"(?:{names})=(.*)"))
+    parameters = compile_pattern(RulePattern(options[-1].value if options else f"(?:{names})=(.*)"))
     for uri, detail in view.uri_detail.items():
         if not detail.domains or not detail.cleaned:
             continue

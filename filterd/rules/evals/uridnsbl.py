@@ -34,7 +34,7 @@ SERVERS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class _List:
+class _UriList:
     """One line: `urirhssub NAME zone A 127.0.1.2`."""
 
     zone: str
@@ -43,7 +43,7 @@ class _List:
     by_address: bool
 
 
-def _lists(options: tuple[Option, ...]) -> dict[str, _List]:
+def _lists(options: tuple[Option, ...]) -> dict[str, _UriList]:
     found = {}
     for option in options:
         words = option.value.split()
@@ -52,11 +52,11 @@ def _lists(options: tuple[Option, ...]) -> dict[str, _List]:
         subtest = words[3] if len(words) > 3 else None
         by_address = option.name in _BY_ADDRESS
         zone = words[1].strip(".")
-        found[words[0]] = _List(zone, RecordType(words[2].upper()), subtest, by_address)
+        found[words[0]] = _UriList(zone, RecordType(words[2].upper()), subtest, by_address)
     return found
 
 
-def _list(view: View, name: str) -> _List | None:
+def _list(view: View, name: str) -> _UriList | None:
     for option in (*_BY_NAME, *_BY_ADDRESS):
         found = of_options(view, option, _lists).get(name)
         if found is not None:

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from filterd.bayes.lab.evaluate import Examined
-from filterd.bayes.lab.train import Progress, Source, labelled_items, no_progress
-from filterd.mailfiles.items import Item
+from filterd.bayes.lab.train import Progress, TrainingSource, labelled_items, no_progress
+from filterd.mailfiles.items import MailItem
 from filterd.mailfiles.mail_file import SkippedError
 from filterd.mailfiles.selection import Skips
 
@@ -28,7 +28,7 @@ class Observation:
 
 
 def observe(
-    sources: Iterable[Source],
+    sources: Iterable[TrainingSource],
     check: Check,
     classifier: Examined | None = None,
     progress: Progress = no_progress,
@@ -42,7 +42,7 @@ def observe(
 
 
 def _observed(
-    items: list[Item],
+    items: list[MailItem],
     check: Check,
     classifier: Examined | None,
     progress: Progress,

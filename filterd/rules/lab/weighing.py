@@ -58,7 +58,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Weighed:
+class WeighedScores:
     """The scores. table: (probability, points) of the classifier, empty without one. left_out:
     rules with too few hits. Of messages that the scores were not made of: ham_lost, percent of ham
     with the points required, and spam_passed, percent of spam without."""
@@ -74,7 +74,7 @@ class Weighed:
 
 def weigh(
     observations: Sequence[Observation], nice: Collection[str] = (), wanted: Wanted | None = None
-) -> Weighed:
+) -> WeighedScores:
     """Make scores. nice: rules that make mail better. Raises WeighingError."""
     wanted = wanted or Wanted()
     labels = np.array([one.spam for one in observations], dtype=np.bool_)
@@ -93,7 +93,7 @@ def weigh(
     apart, threshold = _judged(features, labels, bounds, wanted.ham_percent)
     weights = _fit(features, labels, bounds)[:-1] * (wanted.required / threshold)
     scores = np.clip(weights[: len(names)], -wanted.most, wanted.most)
-    return Weighed(
+    return WeighedScores(
         {name: round(float(score), 3) for name, score in zip(names, scores, strict=True)},
         _table(weights[len(names) :]),
         100.0 * float(np.mean(apart[~labels] >= threshold)),
@@ -190,7 +190,7 @@ def _judged(
     return apart, threshold
 
 
-def as_local_cf(weighed: Weighed, corpora: str) -> str:
+def as_local_cf(weighed: WeighedScores, corpora: str) -> str:
     """The scores as a `local.cf`, the classifier's points in it as a comment for filterd.toml."""
     lines = [
         f"# Scores from {weighed.spam} spam and {weighed.ham} ham: {corpora}",

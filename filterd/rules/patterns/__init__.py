@@ -2,8 +2,8 @@
 
 from filterd.rules.patterns.compiled import (
     Compiled,
-    Found,
-    Parts,
+    PatternMatch,
+    PatternParts,
     Span,
     TooMuchWork,
     compile_pattern,
@@ -12,9 +12,9 @@ from filterd.rules.patterns.syntax import PatternError
 
 __all__ = [
     "Compiled",
-    "Found",
-    "Parts",
     "PatternError",
+    "PatternMatch",
+    "PatternParts",
     "Span",
     "TooMuchWork",
     "compile_pattern",

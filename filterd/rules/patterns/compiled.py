@@ -14,13 +14,13 @@ from functools import lru_cache
 
 import pcre2
 
-from filterd.rules.conf.rule import Pattern
+from filterd.rules.conf.rule import RulePattern
 from filterd.rules.patterns import limits
 from filterd.rules.patterns.octets import ALL
 from filterd.rules.patterns.prefilter import first_edge, first_octets, most_octets
 from filterd.rules.patterns.reader import read
 from filterd.rules.patterns.syntax import Edge, PatternError, Tree
-from filterd.rules.patterns.texts import Texts
+from filterd.rules.patterns.texts import PatternTexts
 from filterd.rules.patterns.writer import (
     NEVER,
     Writer,
@@ -54,7 +54,7 @@ class TooMuchWork(Exception):  # noqa: N818 - what happened to a search, not a f
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class PatternParts:
     """What is kept of a pattern in a cache. plain, joined: for PCRE2, without limits; joined is
     empty when texts cannot be joined. first: the octets that a match can begin with, as a set.
     edge: where alone it can begin, `Edge.START` or `Edge.LINE_START`; None for anywhere.
@@ -71,7 +71,7 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class PatternMatch:
     """A match. groups: the span of each, the whole first; None for one that took no part."""
 
     subject: bytes
@@ -90,7 +90,7 @@ class Found:
         return None if span is None else self.subject[span[0] : span[1]]
 
 
-def parts_of(tree: Tree) -> Parts:
+def parts_of(tree: Tree) -> PatternParts:
     """The texts for PCRE2."""
     root = tree.root
     caseless = is_caseless(root)
@@ -105,7 +105,7 @@ def parts_of(tree: Tree) -> Parts:
 
     plain = text(joined=False)
     joined = text(joined=True) if tree.divisible else ""
-    return Parts(
+    return PatternParts(
         plain.encode("latin-1"),
         joined.encode("latin-1"),
         first_octets(root),
@@ -125,12 +125,12 @@ def _fits(text: str) -> bool:
     return True
 
 
-class _Search:
+class _PatternSearch:
     """A text for PCRE2 and its compiled forms, made when they are needed."""
 
     __slots__ = ("_beginning", "_forms", "first", "parts", "text")
 
-    def __init__(self, text: bytes, parts: Parts) -> None:
+    def __init__(self, text: bytes, parts: PatternParts) -> None:
         self.text = text
         self.parts = parts
         self.first: pcre2.Pattern | None = None
@@ -268,11 +268,11 @@ class Compiled:
 
     __slots__ = ("_joined", "_names", "_plain", "pattern")
 
-    def __init__(self, pattern: Pattern, parts: Parts) -> None:
+    def __init__(self, pattern: RulePattern, parts: PatternParts) -> None:
         """Raises PatternError for what PCRE2 does not accept, at the first search at the latest."""
         self.pattern = pattern
-        self._plain = _Search(parts.plain, parts)
-        self._joined = _Search(parts.joined, parts) if parts.joined else None
+        self._plain = _PatternSearch(parts.plain, parts)
+        self._joined = _PatternSearch(parts.joined, parts) if parts.joined else None
         self._names: dict[str, int] | None = None
 
     def check(self) -> None:
@@ -291,14 +291,16 @@ class Compiled:
         found = self._plain.search(subject, at, len(subject))
         return None if found is None else found.span()
 
-    def match(self, subject: bytes, at: int = 0) -> Found | None:
+    def match(self, subject: bytes, at: int = 0) -> PatternMatch | None:
         """The first match with its groups. Raises TooMuchWork."""
         found = self._plain.search(subject, at, len(subject))
         if found is None:
             return None
         count = self._plain.compiled().groups
         spans = (found.span(group) for group in range(count + 1))
-        return Found(subject, tuple(None if at < 0 else (at, to) for at, to in spans), self.names)
+        return PatternMatch(
+            subject, tuple(None if at < 0 else (at, to) for at, to in spans), self.names
+        )
 
     def spans(self, subject: bytes, limit: int, at: int = 0) -> list[Span]:
         """At most `limit` matches that do not overlap, as Perl's `while (/.../g)` finds them.
@@ -309,7 +311,7 @@ class Compiled:
         """How many `spans` there are. Raises TooMuchWork."""
         return self._plain.count(subject, limit, len(subject))
 
-    def is_in(self, texts: Texts, skip: int = 0) -> bool:
+    def is_in(self, texts: PatternTexts, skip: int = 0) -> bool:
         """Whether the pattern matches in one of the texts, apart from the first `skip`. Raises
         TooMuchWork."""
         if self._joined is not None and texts.joined is not None:
@@ -319,7 +321,7 @@ class Compiled:
             )
         return any(self.search(text) is not None for text in texts.items[skip:])
 
-    def count_in(self, texts: Texts, limit: int, skip: int = 0) -> int:
+    def count_in(self, texts: PatternTexts, limit: int, skip: int = 0) -> int:
         """How often the pattern matches in the texts, `limit` at most. Raises TooMuchWork."""
         if self._joined is not None and texts.joined is not None:
             at = texts.start(skip)
@@ -330,7 +332,7 @@ class Compiled:
             return len(_spans(self._joined, texts.joined, limit, at, texts.longest))
         return len(self.places(texts, limit, skip))
 
-    def places(self, texts: Texts, limit: int, skip: int = 0) -> list[tuple[int, Span]]:
+    def places(self, texts: PatternTexts, limit: int, skip: int = 0) -> list[tuple[int, Span]]:
         """At most `limit` matches: the number of the text, and where in it. Raises TooMuchWork."""
         found: list[tuple[int, Span]] = []
         for number, text in enumerate(texts.items[skip:], skip):
@@ -340,7 +342,7 @@ class Compiled:
         return found
 
 
-def _spans(search: _Search, subject: bytes, limit: int, at: int, reach: int) -> list[Span]:
+def _spans(search: _PatternSearch, subject: bytes, limit: int, at: int, reach: int) -> list[Span]:
     found: list[Span] = []
     while len(found) < limit and at <= len(subject):
         match = search.search(subject, at, reach)
@@ -360,13 +362,13 @@ def _spans(search: _Search, subject: bytes, limit: int, at: int, reach: int) -> 
     return found
 
 
-_known: dict[Pattern, Parts] = {}
+_known: dict[RulePattern, PatternParts] = {}
 
 KNOWN = 100_000
 """Patterns of which is kept what was found out; beyond it all are forgotten."""
 
 
-def know(pattern: Pattern, parts: Parts) -> None:
+def know(pattern: RulePattern, parts: PatternParts) -> None:
     """Say what was found out about a pattern, so that it is not read again."""
     if len(_known) >= KNOWN:
         _known.clear()
@@ -374,7 +376,7 @@ def know(pattern: Pattern, parts: Parts) -> None:
 
 
 @lru_cache(maxsize=4096)
-def compile_pattern(pattern: Pattern) -> Compiled:
+def compile_pattern(pattern: RulePattern) -> Compiled:
     """The pattern, ready. Raises PatternError with the reason."""
     known = _known.get(pattern)
     if known is not None:

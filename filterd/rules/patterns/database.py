@@ -16,8 +16,8 @@ from functools import cache
 from typing import Any
 
 from filterd.rules.patterns.limits import DATABASE_PATTERNS, GOOD_LITERAL, HYPERSCAN_PATTERNS
-from filterd.rules.patterns.prepared import Prepared
-from filterd.rules.patterns.texts import Texts
+from filterd.rules.patterns.prepared import PreparedPattern
+from filterd.rules.patterns.texts import PatternTexts
 
 log = logging.getLogger(__name__)
 
@@ -55,35 +55,38 @@ def usable() -> bool:
         return False
     for patterns, text in _PROBES:
         found: list[int] = []
-        _Scan(_compiled([(n, one, _FLAGS) for n, one in enumerate(patterns)])).run(text, found)
+        _HyperscanDatabase(_compiled([(n, one, _FLAGS) for n, one in enumerate(patterns)])).run(
+            text, found
+        )
         if len(patterns) - 1 not in found:
             log.warning("Hyperscan (%s) misses matches and is not used", engine())
             return False
     return True
 
 
-class Database:
+class PatternDatabase:
     """Patterns of one kind.
 
-    kept: what is written into a cache, to be given to the next `Database` of the same patterns.
+    kept: what is written into a cache, to be given to the next `PatternDatabase` of the same
+    patterns.
     uses_hyperscan: False for the same answers by literals.
     """
 
     def __init__(
         self,
-        patterns: Sequence[Prepared],
+        patterns: Sequence[PreparedPattern],
         kept: tuple[tuple[int, ...], Sequence[bytes]] | None = None,
         *,
         uses_hyperscan: bool = True,
     ) -> None:
         """kept: the numbers of the patterns that Hyperscan has, and its databases. Raises
         ValueError for databases that cannot be loaded."""
-        self._scans: list[_Scan] = []
+        self._scans: list[_HyperscanDatabase] = []
         self._in_hyperscan: tuple[int, ...] = ()
         if uses_hyperscan and usable():
             if kept is not None:
                 self._in_hyperscan = kept[0]
-                self._scans = [_Scan(data) for data in kept[1]]
+                self._scans = [_HyperscanDatabase(data) for data in kept[1]]
             else:
                 self._compile(patterns)
         known = frozenset(self._in_hyperscan)
@@ -100,7 +103,7 @@ class Database:
         """Memory of Hyperscan's databases."""
         return sum(scan.octets for scan in self._scans)
 
-    def candidates(self, texts: Texts) -> list[int]:
+    def candidates(self, texts: PatternTexts) -> list[int]:
         """Numbers of the patterns that may match in one of the texts, ascending."""
         found = self._always.copy()
         for scan in self._scans:
@@ -115,7 +118,7 @@ class Database:
         found.sort()
         return found
 
-    def _compile(self, patterns: Sequence[Prepared]) -> None:
+    def _compile(self, patterns: Sequence[PreparedPattern]) -> None:
         in_hyperscan: list[int] = []
         easy: list[_Expression] = []
         for number, one in enumerate(patterns[:HYPERSCAN_PATTERNS]):
@@ -127,17 +130,19 @@ class Database:
             if _has_good_literals(one):
                 easy.append(expression)
             else:
-                self._scans.append(_Scan(database))
+                self._scans.append(_HyperscanDatabase(database))
         self._in_hyperscan = tuple(in_hyperscan)
         for start in range(0, len(easy), DATABASE_PATTERNS):
-            self._scans.append(_Scan(_compiled(easy[start : start + DATABASE_PATTERNS])))
+            self._scans.append(
+                _HyperscanDatabase(_compiled(easy[start : start + DATABASE_PATTERNS]))
+            )
 
 
-def _has_good_literals(one: Prepared) -> bool:
+def _has_good_literals(one: PreparedPattern) -> bool:
     return bool(one.literals) and min(map(len, one.literals or ())) >= GOOD_LITERAL
 
 
-class _Scan:
+class _HyperscanDatabase:
     """One of Hyperscan's databases, with a scratch for each thread."""
 
     def __init__(self, database: Any) -> None:
@@ -167,7 +172,7 @@ class _Scan:
         self.database.scan(text, match_event_handler=note, scratch=scratch)
 
 
-def _accepted(number: int, one: Prepared) -> tuple[_Expression, Any] | None:
+def _accepted(number: int, one: PreparedPattern) -> tuple[_Expression, Any] | None:
     """A pattern as Hyperscan takes it, and its database; None if it takes none."""
     flags = _FLAGS
     if one.parts.caseless:

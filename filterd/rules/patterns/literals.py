@@ -13,7 +13,7 @@ from filterd.rules.patterns.syntax import (
     Edge,
     Either,
     Group,
-    Look,
+    LookAround,
     Node,
     Octets,
     Repeat,
@@ -48,7 +48,7 @@ def _known(node: Node) -> tuple[_Texts | None, _Texts | None]:
             if lower.bit_count() > 4:
                 return None, None
             return frozenset(bytes((octet,)) for octet in members(lower)), None
-        case Edge() | Look():
+        case Edge() | LookAround():
             return frozenset((b"",)), None
         case Brackets(body, _, memo):
             if _known not in memo:

@@ -17,7 +17,7 @@ from filterd.rules.patterns.syntax import (
     Edge,
     Either,
     Group,
-    Look,
+    LookAround,
     Node,
     Octets,
     Other,
@@ -106,7 +106,7 @@ def most_octets(node: Node) -> int | None:
                 memo[most_octets] = most_octets(body)
             found: int | None = memo[most_octets]
             return found
-        case Group(body=body) | Look(body=body):
+        case Group(body=body) | LookAround(body=body):
             return most_octets(body)
         case Repeat(body, _, most):
             length = most_octets(body)
@@ -285,7 +285,7 @@ def _first(node: Node) -> tuple[int, bool]:
     match node:
         case Octets(mask):
             return mask, False
-        case Edge() | Look():
+        case Edge() | LookAround():
             return 0, True
         case Sequence(items):
             found = 0

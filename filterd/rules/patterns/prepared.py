@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from filterd.rules.conf.rule import Pattern
-from filterd.rules.patterns.compiled import Compiled, Parts, parts_of
+from filterd.rules.conf.rule import RulePattern
+from filterd.rules.patterns.compiled import Compiled, PatternParts, parts_of
 from filterd.rules.patterns.literals import needed
 from filterd.rules.patterns.prefilter import least_octets, wider
 from filterd.rules.patterns.reader import read
@@ -18,7 +18,7 @@ FORM = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedPattern:
     """A pattern, read.
 
     parts: for PCRE2. wide: patterns for Hyperscan, of which each matches wherever the pattern does,
@@ -26,31 +26,31 @@ class Prepared:
     matches, in lower case; None if there are none.
     """
 
-    parts: Parts
+    parts: PatternParts
     wide: tuple[bytes, ...]
     literals: tuple[bytes, ...] | None
 
 
-def prepare(pattern: Pattern) -> Prepared:
+def prepare(pattern: RulePattern) -> PreparedPattern:
     """Raises PatternError with the reason for a pattern that cannot be used."""
     tree = read(pattern)
     parts = parts_of(tree)
     Compiled(pattern, parts).check()
     if tree.stops or not least_octets(tree.root):
-        return Prepared(parts, (), None)
+        return PreparedPattern(parts, (), None)
     wide = tuple(text.encode("latin-1") for text in wider(tree.root, caseless=parts.caseless))
     literals = needed(tree.root)
-    return Prepared(parts, wide, None if literals is None else tuple(sorted(literals)))
+    return PreparedPattern(parts, wide, None if literals is None else tuple(sorted(literals)))
 
 
-class Store:
+class PatternStore:
     """Patterns that were read, by what they are, and those that cannot be used, with the reason."""
 
     def __init__(self) -> None:
-        self.prepared: dict[Pattern, Prepared] = {}
-        self.mistakes: dict[Pattern, str] = {}
+        self.prepared: dict[RulePattern, PreparedPattern] = {}
+        self.mistakes: dict[RulePattern, str] = {}
 
-    def add(self, patterns: Iterable[Pattern]) -> None:
+    def add(self, patterns: Iterable[RulePattern]) -> None:
         """Read those that are not there yet."""
         for pattern in patterns:
             if pattern in self.prepared or pattern in self.mistakes:
@@ -85,12 +85,12 @@ class Store:
         return json.dumps(found, separators=(",", ":")).encode("ascii")
 
     @staticmethod
-    def load(data: bytes) -> Store:
+    def load(data: bytes) -> PatternStore:
         """What `dump` gave. Raises ValueError for anything else."""
-        store = Store()
+        store = PatternStore()
         try:
             for source, flags, *rest in json.loads(data):
-                pattern = Pattern(source, flags)
+                pattern = RulePattern(source, flags)
                 if len(rest) == 1 and isinstance(rest[0], str):
                     store.mistakes[pattern] = rest[0]
                 else:
@@ -110,8 +110,8 @@ def _prepared(
     windowable: bool,
     wide: list[str],
     literals: list[str] | None,
-) -> Prepared:
-    parts = Parts(
+) -> PreparedPattern:
+    parts = PatternParts(
         plain.encode("latin-1"),
         joined.encode("latin-1"),
         int(first, 16),
@@ -120,7 +120,7 @@ def _prepared(
         bool(caseless),
         bool(windowable),
     )
-    return Prepared(
+    return PreparedPattern(
         parts,
         tuple(text.encode("latin-1") for text in wide),
         None if literals is None else tuple(text.encode("latin-1") for text in literals),

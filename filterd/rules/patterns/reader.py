@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from filterd.rules.conf.rule import Pattern
+from filterd.rules.conf.rule import RulePattern
 from filterd.rules.patterns.classes import ClassReader
 from filterd.rules.patterns.limits import NESTING, PATTERN_OCTETS
 from filterd.rules.patterns.octets import (
@@ -23,7 +23,7 @@ from filterd.rules.patterns.syntax import (
     Edge,
     Either,
     Group,
-    Look,
+    LookAround,
     Node,
     Octets,
     Other,
@@ -42,10 +42,16 @@ _EDGES |= {"b": Edge.WORD_EDGE, "B": Edge.NO_WORD_EDGE, "K": Edge.KEEP}
 
 _LOOKS = ("(?=", "(?!", "(?<=", "(?<!")
 _WORDS = {
-    "pla": "(?=", "positive_lookahead": "(?=", "nla": "(?!", "negative_lookahead": "(?!",
-    "plb": "(?<=", "positive_lookbehind": "(?<=", "nlb": "(?<!", "negative_lookbehind": "(?<!",
+    "pla": "(?=",
+    "positive_lookahead": "(?=",
+    "nla": "(?!",
+    "negative_lookahead": "(?!",
+    "plb": "(?<=",
+    "positive_lookbehind": "(?<=",
+    "nlb": "(?<!",
+    "negative_lookbehind": "(?<!",
     "atomic": "(?>",
-}  # fmt: skip
+}
 _VERBS = frozenset(("ACCEPT", "FAIL", "F", "COMMIT", "PRUNE", "SKIP", "THEN"))
 _REPEAT_MOST = 65_534
 _LINE_BREAK = span(0x0A, 0x0D) | 1 << 0x85
@@ -58,14 +64,14 @@ _KNOWN_MOST = 2_000
 _known: dict[tuple[str, frozenset[str]], list[tuple[str, Brackets]]] = {}
 
 
-def read(pattern: Pattern) -> Tree:
+def read(pattern: RulePattern) -> Tree:
     """The tree of a pattern. Raises PatternError with the reason."""
     if len(pattern.source) > PATTERN_OCTETS:
         raise PatternError(f"longer than {PATTERN_OCTETS} octets")
-    reader = _Reader(pattern)
+    reader = _PatternReader(pattern)
     tree = reader.tree()
     if reader.octal_doubt > tree.groups:  # \10 with fewer groups is an octal number
-        reader = _Reader(pattern, groups=tree.groups)
+        reader = _PatternReader(pattern, groups=tree.groups)
         tree = reader.tree()
     return tree
 
@@ -78,8 +84,8 @@ class _Scope:
     branches: list[list[Node]] = field(default_factory=lambda: [[]])
 
 
-class _Reader(ClassReader):
-    def __init__(self, pattern: Pattern, groups: int | None = None) -> None:
+class _PatternReader(ClassReader):
+    def __init__(self, pattern: RulePattern, groups: int | None = None) -> None:
         super().__init__(pattern.source)
         self.flags = frozenset(pattern.flags) & _FLAGS
         unknown = sorted(set(pattern.flags) - _FLAGS - _CHARSETS - {"o"})
@@ -300,7 +306,7 @@ class _Reader(ClassReader):
         for opening in _LOOKS:
             if text.startswith(opening, start):
                 self.at += len(opening)
-                return Look(opening, self._closed(scope.flags, depth))
+                return LookAround(opening, self._closed(scope.flags, depth))
         if text.startswith(("(?{", "(??{", "(?[", "(?*"), start):
             raise PatternError(f"{text[start : start + 3]}...) is not supported")
         if text.startswith(("(?>", "(?|"), start):
@@ -415,12 +421,12 @@ class _Reader(ClassReader):
     def _condition(self, flags: frozenset[str], depth: int) -> Node:
         self.references += 1
         start = self.at + 2
-        test: str | Look
+        test: str | LookAround
         self.at = start
         for opening in _LOOKS:
             if self.text.startswith(opening, start):
                 self.at = start + len(opening)
-                test = Look(opening, self._closed(flags, depth))
+                test = LookAround(opening, self._closed(flags, depth))
                 break
         else:
             end = self.text.find(")", start)
@@ -450,7 +456,7 @@ class _Reader(ClassReader):
             self.at = end + 1
             opening = _WORDS[word]
             body = self._closed(flags, depth)
-            return Group(opening, body) if opening == "(?>" else Look(opening, body)
+            return Group(opening, body) if opening == "(?>" else LookAround(opening, body)
         closing = self.text.find(")", end)
         if word not in _VERBS or closing < 0 or self.text[end] not in ":)":
             raise PatternError(f"(*{word} is not supported")

@@ -65,7 +65,7 @@ class Brackets:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LookAround:
     """A look around: `(?=`, `(?!`, `(?<=`, `(?<!`."""
 
     opening: str
@@ -86,7 +86,7 @@ class Repeat:
 class Condition:
     """`(?(condition)yes|no)`. test: the condition with its brackets, for PCRE2; or a look."""
 
-    test: str | Look
+    test: str | LookAround
     branches: tuple[Node, ...]
 
 
@@ -108,7 +108,17 @@ class Other:
 
 
 Node = (
-    Octets | Edge | Sequence | Either | Group | Brackets | Look | Repeat | Condition | Back | Other
+    Octets
+    | Edge
+    | Sequence
+    | Either
+    | Group
+    | Brackets
+    | LookAround
+    | Repeat
+    | Condition
+    | Back
+    | Other
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-class Texts:
+class PatternTexts:
     """Paragraphs, URIs, a field: what the patterns of one kind are matched with.
 
     items: the texts. lines: all of them, joined with line feeds. joined: with NUL; None where a

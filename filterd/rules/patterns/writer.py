@@ -17,7 +17,7 @@ from filterd.rules.patterns.syntax import (
     Edge,
     Either,
     Group,
-    Look,
+    LookAround,
     Node,
     Octets,
     Other,
@@ -66,8 +66,8 @@ def inner(node: Node) -> tuple[Node, ...]:
         case Either(branches):
             return branches
         case Condition(test, branches):
-            return (test, *branches) if isinstance(test, Look) else branches
-        case Group(body=body) | Brackets(body=body) | Look(body=body) | Repeat(body=body):
+            return (test, *branches) if isinstance(test, LookAround) else branches
+        case Group(body=body) | Brackets(body=body) | LookAround(body=body) | Repeat(body=body):
             return (body,)
     return ()
 
@@ -151,7 +151,7 @@ class Writer:
                 return "|".join(self.branch(branch) for branch in branches)
             case Brackets():
                 return self._brackets(node)
-            case Group(opening, body) | Look(opening, body):
+            case Group(opening, body) | LookAround(opening, body):
                 return f"{opening}{self.text(body)})"
             case Repeat(body, least, most, manner):
                 return f"{self.atom(body)}{quantifier(least, most)}{manner}"
@@ -197,7 +197,7 @@ class Writer:
 
     def atom(self, node: Node) -> str:
         """The node as a quantifier can follow it."""
-        if isinstance(node, Octets | Group | Brackets | Look | Back):
+        if isinstance(node, Octets | Group | Brackets | LookAround | Back):
             return self.text(node)
         return f"(?:{self.text(node)})"
 

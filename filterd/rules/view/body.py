@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from filterd.rules.view.charsets import decode
 from filterd.rules.view.html import HtmlInfo, read_html
-from filterd.rules.view.parts import MessagePart, Part
+from filterd.rules.view.parts import MessagePart, PartView
 from filterd.rules.view.rawbody import NEAR
 
 PART_SIZE = 50_000
@@ -46,7 +46,7 @@ class Rendered(NamedTuple):
     html: HtmlInfo | None
 
 
-def rendered(part: Part) -> Rendered | None:
+def rendered(part: PartView) -> Rendered | None:
     """The text of a part; None for what is neither plain text nor HTML."""
     kind = part.effective_type
     if kind not in ("text/plain", "text/html"):
@@ -87,7 +87,7 @@ def _is_narrow(text: str) -> bool:
     return True
 
 
-class Body:
+class BodyView:
     """Texts of all parts of a message, and what their HTML has.
 
     size: characters of a part that paragraphs are made of; 0 for all.
@@ -100,7 +100,7 @@ class Body:
         self.rendered = list(self._rendered.values())
         self.html = tuple(part.html for part in self.rendered if part is not None and part.html)
 
-    def of(self, part: Part) -> Rendered | None:
+    def of(self, part: PartView) -> Rendered | None:
         """The text of a part of the message; None for what is neither plain text nor HTML."""
         return self._rendered.get(id(part))
 

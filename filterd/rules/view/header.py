@@ -30,7 +30,7 @@ ONE_VALUE = frozenset("addr name host domain ip revip".split())
 """Modifiers that give parts of a field, without a line end."""
 
 
-class Header:
+class HeaderView:
     """The fields of a message in order, top first.
 
     fields: (name, value) as they stand there, value from behind the colon, LF line ends. pristine:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from filterd.rules.view.html_links import Links
 from filterd.rules.view.html_style import BLANKS, Style, color, sight, size, with_css
-from filterd.rules.view.html_tokens import Tokens
+from filterd.rules.view.html_tokens import HtmlTokenizer
 
 SIZE_LIMIT = 1_000_000
 """Characters of a document that are read."""
@@ -110,17 +110,17 @@ def read_html(text: str, *, is_wide: bool) -> tuple[HtmlInfo, list[tuple[str, bo
 
     is_wide: the text is Unicode for Perl: it was decoded and is not only ASCII.
     """
-    reader = _Reader(is_wide)
+    reader = _HtmlReader(is_wide)
     length = len(text)
     text = text[:SIZE_LIMIT].replace("&nbsp;", " ")
     text = _EMPTY_ELEMENT.sub(r"<\1>", text)
     if is_wide:
         text = text.translate(_QUOTES) if "\u201c" in text or "\u201d" in text else text
-    Tokens(text, reader).read()
+    HtmlTokenizer(text, reader).read()
     return reader.finish(length), reader.pieces
 
 
-class _Reader:
+class _HtmlReader:
     """A `html_tokens.Handler`."""
 
     def __init__(self, is_wide: bool) -> None:

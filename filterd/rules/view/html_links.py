@@ -28,7 +28,7 @@ _WWW = re.compile(r"www\d*\.", re.IGNORECASE)
 _FTP = re.compile(r"ftp\d*\.", re.IGNORECASE)
 
 
-class Link:
+class HtmlLink:
     """One URI. types: the elements that name it. texts: pieces of the text of each `a`."""
 
     __slots__ = ("texts", "types")
@@ -38,7 +38,7 @@ class Link:
         self.texts: list[list[str]] = []
 
 
-class Links(dict[str, Link]):
+class Links(dict[str, HtmlLink]):
     """The URIs of a document in the order of their first appearance.
 
     is_truncated: some URI was too long.
@@ -70,10 +70,10 @@ class Links(dict[str, Link]):
         self._link(self._cut(href)).texts.append(pieces)
         return pieces
 
-    def _link(self, uri: str) -> Link:
+    def _link(self, uri: str) -> HtmlLink:
         link = self.get(uri)
         if link is None:
-            link = self[uri] = Link()
+            link = self[uri] = HtmlLink()
         return link
 
     def _cut(self, uri: str) -> str:

@@ -66,7 +66,7 @@ class Handler(Protocol):
     def declaration(self, text: str) -> None: ...
 
 
-class Tokens:
+class HtmlTokenizer:
     """Reads one document."""
 
     def __init__(self, text: str, handler: Handler) -> None:

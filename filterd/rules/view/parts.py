@@ -44,7 +44,7 @@ _TEXTUAL = re.compile(r"(?:text|message)\b")
 _HTML_NAME = re.compile(rb"\.s?html?$", re.IGNORECASE)
 
 
-class Part:
+class PartView:
     """A message or a part of one.
 
     fields: (name, value) as they stand there, folded, LF line ends. type: lower case. boundary,
@@ -59,7 +59,7 @@ class Part:
         self.charset: bytes | None = None
         self.name: bytes | None = None
         self.raw: bytes | None = None
-        self.children: list[Part] | None = None
+        self.children: list[PartView] | None = None
 
     @property
     def is_leaf(self) -> bool:
@@ -106,20 +106,20 @@ class Part:
         """The type; `text/html` where the file's name says so."""
         return "text/html" if self.name and _HTML_NAME.search(self.name) else self.type
 
-    def walk(self) -> Iterator[Part]:
+    def walk(self) -> Iterator[PartView]:
         """This part and all below it, in the order of the message."""
-        pending: list[Part] = [self]
+        pending: list[PartView] = [self]
         while pending:
             part = pending.pop()
             yield part
             pending.extend(reversed(part.children or ()))
 
-    def leaves(self) -> Iterator[Part]:
+    def leaves(self) -> Iterator[PartView]:
         """The parts without parts that have a type."""
         return (part for part in self.walk() if part.children is None and part.type)
 
 
-class MessagePart(Part):
+class MessagePart(PartView):
     """A message, also one within another, and what is odd about it.
 
     header, body: as they came, LF line ends. lacks_separator: no empty line between them.
@@ -156,7 +156,7 @@ class MessagePart(Part):
                 and not (boundary is not None and body.startswith(b"--" + boundary))
             ):
                 body = b"\n" + body
-        self._queue: deque[tuple[Part, bytes | None, bytes, int]] = deque(
+        self._queue: deque[tuple[PartView, bytes | None, bytes, int]] = deque(
             ((self, boundary, body, depth),)
         )
 
@@ -238,7 +238,7 @@ class MessagePart(Part):
                     part.children, part.raw = [inner], None
                     queue.extend(inner._queue)
 
-    def _read_multipart(self, part: Part, boundary: bytes, body: bytes, depth: int) -> None:
+    def _read_multipart(self, part: PartView, boundary: bytes, body: bytes, depth: int) -> None:
         part.children = []
         delimiter = b"--" + boundary
         size = len(body)
@@ -314,7 +314,7 @@ class MessagePart(Part):
 
     def _add_part(
         self,
-        parent: Part,
+        parent: PartView,
         fields: list[tuple[bytes, bytes]],
         raw: bytes,
         boundary: bytes,
@@ -322,7 +322,7 @@ class MessagePart(Part):
         *,
         has_end: bool,
     ) -> None:
-        part = Part()
+        part = PartView()
         part.fields = fields
         if has_end and raw.endswith(b"\n"):
             raw = raw[:-1]  # the line end belongs to the delimiter (RFC 2046 §5.1.1)
@@ -342,7 +342,7 @@ def parts_of(data: bytes) -> MessagePart:
     return message
 
 
-def _finish(part: Part, boundary: bytes | None, body: bytes) -> None:
+def _finish(part: PartView, boundary: bytes | None, body: bytes) -> None:
     """What a part without parts is."""
     content_type = parse_content_type(part.header(b"content-type"))
     if not content_type.is_missing:

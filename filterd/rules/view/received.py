@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from filterd.rules.view import received_forms as forms
 from filterd.rules.view.ip_text import IP, is_private, plain
-from filterd.rules.view.received_forms import Form
+from filterd.rules.view.received_forms import ReceivedForm
 
 _DATE = re.compile(
     r"(?<![\s;])[\s;]++(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), )?\d++ "
@@ -132,7 +132,7 @@ class _Draft:
     sender: str | None = None
     looks_up: bool = False
 
-    def take(self, form: Form, match: re.Match[str]) -> None:
+    def take(self, form: ReceivedForm, match: re.Match[str]) -> None:
         values = {name: value or "" for name, value in match.groupdict().items()}
         both = values.pop("both", None)
         if both is not None:
@@ -149,7 +149,7 @@ class _Draft:
         self.values.update(values)
         self.looks_up = self.looks_up or form.looks_up
 
-    def first(self, table: Iterable[Form]) -> Form | None:
+    def first(self, table: Iterable[ReceivedForm]) -> ReceivedForm | None:
         """The first form of the table that the field has; its values are taken."""
         for form in table:
             if form.needs and form.needs not in self.text:
@@ -196,7 +196,7 @@ def _stripped(value: str) -> str:
     return text
 
 
-def _read_form(draft: _Draft) -> Form | Skipped | None:
+def _read_form(draft: _Draft) -> ReceivedForm | Skipped | None:
     """The form of the field; what it says is taken. None for one that is not known."""
     start, _, draft.text = draft.text.partition(" ")
     match start:
@@ -262,13 +262,13 @@ def _is_authenticated(text: str) -> bool:
     return True
 
 
-def _read_from(draft: _Draft) -> Form | Skipped | None:
+def _read_from(draft: _Draft) -> ReceivedForm | Skipped | None:
     if "-" in draft.text:
         draft.sender = _found(_SENDER, draft.text) or None
     return _of_program(draft) or _of_any(draft) or _of_none(draft)
 
 
-def _of_program(draft: _Draft) -> Form | None:
+def _of_program(draft: _Draft) -> ReceivedForm | None:
     """A form of one of the programs that can be told by their names."""
     text = draft.text
     if found := draft.first(forms.WEBMAIL):
@@ -284,7 +284,7 @@ def _of_program(draft: _Draft) -> Form | None:
     return _odd_exim(draft) if family is forms.EXIM else None
 
 
-def _of_any(draft: _Draft) -> Form | None:
+def _of_any(draft: _Draft) -> ReceivedForm | None:
     """A form that several programs write."""
     text = draft.text
     if _WITH_HTTP.search(text) and (found := draft.first(forms.HTTP)):
@@ -302,7 +302,7 @@ def _of_any(draft: _Draft) -> Form | None:
     return draft.first(forms.WITH_HELO) or _qmail(draft) or draft.first(forms.MANY)
 
 
-def _of_none(draft: _Draft) -> Form | Skipped | None:
+def _of_none(draft: _Draft) -> ReceivedForm | Skipped | None:
     """What is left: of a program that fetched the message, rare forms, and those that say too
     little."""
     text = draft.text
@@ -320,7 +320,7 @@ def _of_none(draft: _Draft) -> Form | Skipped | None:
     return None
 
 
-def _odd_exim(draft: _Draft) -> Form | None:
+def _odd_exim(draft: _Draft) -> ReceivedForm | None:
     """Exim's field may be set to anything: bits of it are looked for. What is found stays, even
     where it is not enough and other forms are tried."""
     text = draft.text
@@ -343,7 +343,7 @@ def _split_ident(draft: _Draft) -> None:
     draft.values["rdns"] = rdns
 
 
-def _qmail(draft: _Draft) -> Form | None:
+def _qmail(draft: _Draft) -> ReceivedForm | None:
     text = draft.text
     start = forms.QMAIL_FROM.match(text)
     if start is None:

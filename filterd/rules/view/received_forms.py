@@ -47,7 +47,7 @@ def _source(template: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class ReceivedForm:
     """One form. needs: text that is in every such field, so that most patterns need not be tried.
     looks_up: the writer always asks for the name of the address, so that no name means there is
     none. skip: the field tells of no hand-over from host to host that could be judged."""
@@ -58,11 +58,13 @@ class Form:
     skip: bool = False
 
 
-def _form(template: str, needs: str = "", *, looks_up: bool = False, skip: bool = False) -> Form:
-    return Form(re.compile(_source(template), re.ASCII), needs, looks_up, skip)
+def _form(
+    template: str, needs: str = "", *, looks_up: bool = False, skip: bool = False
+) -> ReceivedForm:
+    return ReceivedForm(re.compile(_source(template), re.ASCII), needs, looks_up, skip)
 
 
-def _skipped(template: str, needs: str = "") -> Form:
+def _skipped(template: str, needs: str = "") -> ReceivedForm:
     return _form(template, needs, skip=True)
 
 
@@ -72,7 +74,7 @@ class Family:
     pattern: what is found there as well."""
 
     mark: str
-    forms: tuple[Form, ...]
+    forms: tuple[ReceivedForm, ...]
     pattern: re.Pattern[str] | None = None
 
     def is_in(self, text: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from filterd.message.lazy import lazy
 from filterd.rules.view.body import PART_SIZE as BODY_SIZE
-from filterd.rules.view.body import Body
+from filterd.rules.view.body import BodyView
 from filterd.rules.view.rawbody import PART_SIZE as RAWBODY_SIZE
 from filterd.rules.view.rawbody import rawbody
 from filterd.rules.view.uri_settings import uri_settings
@@ -32,9 +32,9 @@ class TextView:
     parts: MessagePart
 
     @lazy
-    def texts(self) -> Body:
+    def texts(self) -> BodyView:
         """The texts of all parts, rendered."""
-        return Body(self.parts, self._number("body_part_scan_size", BODY_SIZE))
+        return BodyView(self.parts, self._number("body_part_scan_size", BODY_SIZE))
 
     @lazy
     def body(self) -> tuple[bytes, ...]:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from filterd.rules.conf.regexp import pattern_of
-from filterd.rules.conf.rule import Option, Pattern
+from filterd.rules.conf.rule import Option, RulePattern
 from filterd.rules.patterns import compile_pattern
 from filterd.rules.view.domains import Domains
 from filterd.rules.view.uri_forms import Forms, Redirector
@@ -36,7 +36,7 @@ def uri_settings(options: Mapping[str, tuple[Option, ...]]) -> Forms:
 
 
 def _settings(options: Mapping[str, tuple[Option, ...]]) -> Forms:
-    patterns: list[Pattern] = []
+    patterns: list[RulePattern] = []
     for option in options.get("redirector_pattern", ()):
         with suppress(ValueError):  # the reader of the files has named it
             pattern = pattern_of(option.value.encode("latin-1", "replace"))
@@ -45,12 +45,12 @@ def _settings(options: Mapping[str, tuple[Option, ...]]) -> Forms:
     return Forms(Domains.of(options), _redirector(patterns))
 
 
-def _redirector(patterns: Sequence[Pattern]) -> Redirector:
+def _redirector(patterns: Sequence[RulePattern]) -> Redirector:
     each = [compile_pattern(pattern) for pattern in patterns]
     # One search tells of most URIs that no redirector is in them.
     any_of = (
         compile_pattern(
-            Pattern(
+            RulePattern(
                 "|".join(
                     f"(?{one.flags}:{one.source}\n)"
                     if "x" in one.flags

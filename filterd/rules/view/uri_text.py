@@ -58,7 +58,7 @@ _ESCAPE = re.compile(rb"%[0-9a-fA-F]{2}")
 _MAIL_HOST = re.compile(rb"@([^?&>]*+)")
 
 
-class Found(NamedTuple):
+class TextUri(NamedTuple):
     """A URI of a text, with a scheme. types: `parsed`, `unlinked`, `schemeless`."""
 
     uri: bytes
@@ -77,7 +77,7 @@ _PLAIN: tuple[str, ...] = ("parsed",)
 _KNOWN_ORDER, _MAIL_ORDER, _HOST_ORDER = range(3)
 
 
-def uris_in(paragraphs: Iterable[bytes], domains: Domains) -> Iterator[Found]:
+def uris_in(paragraphs: Iterable[bytes], domains: Domains) -> Iterator[TextUri]:
     """The URIs of all paragraphs, each text once."""
     seen: set[bytes] = set()
     for paragraph in paragraphs:
@@ -171,7 +171,7 @@ def _next_host(text: bytes, runs: bytes, domains: Domains, start: int) -> _Match
     return _NONE
 
 
-def _complete(raw: bytes, match: _Match, domains: Domains) -> Found | None:
+def _complete(raw: bytes, match: _Match, domains: Domains) -> TextUri | None:
     """A text with the scheme that it lacks; None if it proves not to be a URI."""
     if match.order == _MAIL_ORDER and b"@" not in raw:
         return None
@@ -196,7 +196,7 @@ def _complete(raw: bytes, match: _Match, domains: Domains) -> Found | None:
             name = name[:-3]
         if not domains.is_valid(name.decode("latin-1")):
             return None
-    return Found(uri, types)
+    return TextUri(uri, types)
 
 
 def _with_scheme(uri: bytes) -> tuple[bytes, tuple[str, ...]] | None:

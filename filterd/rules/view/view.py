@@ -11,11 +11,11 @@ from types import MappingProxyType
 
 from filterd.message.lazy import lazy
 from filterd.message.message import Message
-from filterd.rules.conf.rule import Kind, Option
+from filterd.rules.conf.rule import Option, RuleKind
 from filterd.rules.view.domains import Domains
 from filterd.rules.view.envelope_from import envelope_from
 from filterd.rules.view.handover import handover
-from filterd.rules.view.header import MESSAGE_IDS, ONE_VALUE, Header, reduced
+from filterd.rules.view.header import MESSAGE_IDS, ONE_VALUE, HeaderView, reduced
 from filterd.rules.view.parts import MessagePart, parts_of
 from filterd.rules.view.relays import Relays, Trust, originating, relays_of, text_of
 from filterd.rules.view.text_view import TextView
@@ -48,7 +48,7 @@ class View(TextView):
         self.tests_network = tests_network
         self.hits: dict[str, int] = {}
         self.notes: dict[str, object] = {}
-        self.kind = Kind.BODY
+        self.kind = RuleKind.BODY
         self._values: dict[tuple[str, tuple[str, ...]], tuple[bytes, ...]] = {}
         self._headers: dict[tuple[str, tuple[str, ...]], bytes | None] = {}
 
@@ -67,15 +67,15 @@ class View(TextView):
         return parts_of(self.full)
 
     @lazy
-    def fields(self) -> Header:
+    def fields(self) -> HeaderView:
         """The fields of the header, with one on top for the SMTP client, of whom this host has not
         written yet."""
         parts = self.parts
         added = handover(self.message.envelope)
         if added is None:
-            return Header(parts.fields, parts.header_octets)
+            return HeaderView(parts.fields, parts.header_octets)
         pristine = b"Received:" + added + parts.header_octets
-        return Header(((b"Received", added), *parts.fields), pristine)
+        return HeaderView(((b"Received", added), *parts.fields), pristine)
 
     @property
     def field_names(self) -> Collection[bytes]:
@@ -111,7 +111,7 @@ class View(TextView):
     def text(self) -> tuple[bytes, ...]:
         """What a `rawbody` rule with a pattern looks at, in such a rule; else the paragraphs of the
         text. For eval tests of both kinds."""
-        return self.rawbody if self.kind is Kind.RAWBODY else self.body
+        return self.rawbody if self.kind is RuleKind.RAWBODY else self.body
 
     @property
     def header_all(self) -> bytes:

@@ -17,7 +17,7 @@ import struct
 from typing import TYPE_CHECKING, Any
 
 from filterd.message.fields import Buffer
-from filterd.scanners.clamd.errors import ClamdError, RefusedError, StreamTooLargeError
+from filterd.scanners.clamd.errors import ClamdError, CommandRefusedError, StreamTooLargeError
 from filterd.scanners.clamd.package import clamd
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ class ClamdClient(clamd.ClamdNetworkSocket):  # type: ignore[misc]  # the packag
             said += block
         answer = re.split(rb"[\n\0]", said, maxsplit=1)[0].decode("utf-8", "replace").strip()
         if _REFUSED.fullmatch(answer):
-            raise RefusedError(f"{self.server} refuses the command: {answer[:200]!r}")
+            raise CommandRefusedError(f"{self.server} refuses the command: {answer[:200]!r}")
         return answer
 
     def _recv_response_multiline(self) -> str:
@@ -166,5 +166,5 @@ class ClamdClient(clamd.ClamdNetworkSocket):  # type: ignore[misc]  # the packag
                 raise ClamdError(f"{self.server} says more than {ANSWER_LIMIT} octets to STATS")
         text = said.decode("utf-8", "replace").strip("\0\n")
         if _REFUSED.fullmatch(text):
-            raise RefusedError(f"{self.server} refuses STATS: {text[:200]!r}")
+            raise CommandRefusedError(f"{self.server} refuses STATS: {text[:200]!r}")
         return text

@@ -21,6 +21,6 @@ class GivenUpError(ClamdError):
     """clamd works, and gave up on this content: it takes too long, or more than its limits."""
 
 
-class RefusedError(ClamdError, clamd.ResponseError):  # type: ignore[misc]
+class CommandRefusedError(ClamdError, clamd.ResponseError):  # type: ignore[misc]
     """clamd works and does not take this command: clamd.conf of 1.5 can switch off VERSION, STATS
     and RELOAD one by one."""

@@ -21,8 +21,8 @@ from filterd.scanners.clamd.server import (
     CHUNK_LIMIT,
     ClamdError,
     ClamdServer,
+    CommandRefusedError,
     GivenUpError,
-    RefusedError,
     SilentError,
     StreamTooLargeError,
 )
@@ -91,7 +91,7 @@ class ClamdScanner:
         patience = max(min(self._silence, deadline - time.monotonic()), 0.01)
         try:
             told = self.server.version(patience)
-        except RefusedError as error:
+        except CommandRefusedError as error:
             if self._databases is None:
                 raise ScannerError(str(error)) from error
             told = Signatures("ClamAV")

@@ -18,8 +18,8 @@ from filterd.scanners.answer import Signatures
 from filterd.scanners.clamd.client import ClamdClient
 from filterd.scanners.clamd.errors import (
     ClamdError,
+    CommandRefusedError,
     GivenUpError,
-    RefusedError,
     SilentError,
     StreamTooLargeError,
 )
@@ -29,8 +29,8 @@ from filterd.scanners.clamd.stats import ClamdStats
 __all__ = [
     "ClamdError",
     "ClamdServer",
+    "CommandRefusedError",
     "GivenUpError",
-    "RefusedError",
     "SilentError",
     "StreamTooLargeError",
     "signatures_of",

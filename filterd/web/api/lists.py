@@ -102,7 +102,7 @@ class OneList(BaseModel):
     error: str
 
 
-class Lists(BaseModel):
+class AllLists(BaseModel):
     """All lists, in the order of the settings."""
 
     lists: list[OneList]
@@ -136,7 +136,7 @@ class Changed(BaseModel):
     words: str
 
 
-@router.get("", response_model=Lists)
+@router.get("", response_model=AllLists)
 def all_(request: Request, access: Admin) -> JSONResponse:
     """All lists, with their mistakes."""
     return AsciiJSONResponse({"lists": [_plain(one) for one in _used(request).all(access)]})

@@ -9,7 +9,7 @@ from fastapi import Query as Parameter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse
 
-from filterd.filters.senders.list import EVERYBODY, ListError, SenderEntry
+from filterd.filters.senders.list import EVERYBODY, ListEntryError, SenderEntry
 from filterd.review.senders import NOTE_LIMIT, SenderChange, SendersError, SiteSenders
 from filterd.web.api.identity import Bearer
 from filterd.web.api.problems import AsciiJSONResponse
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/senders", tags=["senders"])
 _Pattern = Annotated[str, Field(min_length=1, max_length=320)]
 
 
-class Entry(Strict):
+class SenderListEntry(Strict):
     """An entry. sender, recipient: an address, a domain, or `.domain` for it and all below it; `*`
     for everybody. proven: of an allow entry, that it counts only for mail that proves to come from
     the sender's domain; null for that where the chain finds proofs."""
@@ -68,7 +68,7 @@ class AllListed(BaseModel):
     next: int
 
 
-class Meaning(BaseModel):
+class SenderMeaning(BaseModel):
     """What an envelope sender stands for. scheme: `BATV`, `SRS` or `VERP`, empty for a sender that
     stands for itself. pattern: what to list."""
 
@@ -115,7 +115,7 @@ def listed(
     return AsciiJSONResponse({"entries": plain, "next": following})
 
 
-@router.get("/meaning", response_model=Meaning)
+@router.get("/meaning", response_model=SenderMeaning)
 def meaning(
     request: Request, _access: Bearer, sender: Annotated[str, Parameter(max_length=320)]
 ) -> JSONResponse:
@@ -127,7 +127,7 @@ def meaning(
 
 
 @router.post("/add", response_model=EntryChanged)
-def add(request: Request, access: Bearer, wish: Entry) -> JSONResponse:
+def add(request: Request, access: Bearer, wish: SenderListEntry) -> JSONResponse:
     """Allow or block a sender, from the next message on. It takes the place of an entry about the
     same sender and recipient."""
     senders = _used(request)
@@ -138,7 +138,7 @@ def add(request: Request, access: Bearer, wish: Entry) -> JSONResponse:
 
 
 @router.post("/remove", response_model=EntryChanged)
-def remove(request: Request, access: Bearer, wish: Entry) -> JSONResponse:
+def remove(request: Request, access: Bearer, wish: SenderListEntry) -> JSONResponse:
     """Take an entry out of the list."""
     senders = _used(request)
     try:
@@ -147,13 +147,13 @@ def remove(request: Request, access: Bearer, wish: Entry) -> JSONResponse:
         raise HTTPException(422, str(error)) from None
 
 
-def _entry(senders: SiteSenders, wish: Entry) -> SenderEntry:
+def _entry(senders: SiteSenders, wish: SenderListEntry) -> SenderEntry:
     try:
         if wish.proven and wish.kind == "block":
-            raise ListError("proven is for allow; expected a block entry without it")
+            raise ListEntryError("proven is for allow; expected a block entry without it")
         proven = senders.demands_proof(wish.kind) if wish.proven is None else wish.proven
         return SenderEntry(wish.kind, wish.sender, wish.recipient, proven)
-    except ListError as error:
+    except ListEntryError as error:
         raise SendersError(str(error)) from None
 
 

@@ -18,7 +18,7 @@ from filterd.mta.trace.request import (
     TEXT_LIMIT,
     TraceRequest,
 )
-from filterd.mta.trace.rows import Question
+from filterd.mta.trace.rows import TraceQuestion
 from filterd.web.api.identity import Admin
 from filterd.web.api.problems import AsciiJSONResponse
 from filterd.web.api.values import Strict
@@ -146,7 +146,7 @@ def trace(request: Request, access: Admin, wish: TraceWish) -> JSONResponse:
             wish.rules,
             tuple(wish.addresses),
             wish.mc,
-            Question(wish.sender, wish.header, wish.mailer),
+            TraceQuestion(wish.sender, wish.header, wish.mailer),
             wish.host,
             wish.files,
         )

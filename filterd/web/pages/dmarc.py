@@ -10,9 +10,9 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
-from filterd.dmarc.files import Found, reports_in
+from filterd.dmarc.files import FoundReport, reports_in
 from filterd.dmarc.received import TROUBLES_LIMIT
-from filterd.dmarc.summary import Summary, advice, summarize
+from filterd.dmarc.summary import ReportSummary, advice, summarize
 from filterd.review.access import Access
 from filterd.review.reviewer import Reviewer
 from filterd.web.identity import Asking, Posted
@@ -33,12 +33,14 @@ def show(request: Request, asking: Asking) -> Response:
     _require(request, asking)
     reports = state_of(request).reports
     if reports is None:
-        return _page(request, asking, Summary())
+        return _page(request, asking, ReportSummary())
     try:
         found = reports.get()
     except OSError as error:
         log.error("dmarc.received: %s", error)
-        return _page(request, asking, Summary(), error="The reports cannot be read; see the log.")
+        return _page(
+            request, asking, ReportSummary(), error="The reports cannot be read; see the log."
+        )
     return _page(request, asking, found.summary, troubles=found.troubles, left_out=found.left_out)
 
 
@@ -57,7 +59,7 @@ async def read(request: Request, asking: Asking, form: Posted) -> Response:
 
 
 def _read(request: Request, asking: Reviewer, name: str, data: bytes) -> Response:
-    troubles: list[Found] = []
+    troubles: list[FoundReport] = []
     reports = []
     for found in reports_in(data, name):
         if found.report is not None:
@@ -79,7 +81,9 @@ def _require(request: Request, asking: Reviewer) -> None:
     Access(state_of(request).actions, asking, "web").require("dmarc")
 
 
-def _page(request: Request, asking: Reviewer, summary: Summary, **context: object) -> Response:
+def _page(
+    request: Request, asking: Reviewer, summary: ReportSummary, **context: object
+) -> Response:
     state = state_of(request)
     rest = {"error": "", "name": "", "troubles": (), "left_out": 0, **context}
     return page(

@@ -10,7 +10,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from filterd.filters.senders.list import EVERYBODY, Kind, ListError, SenderEntry
+from filterd.filters.senders.list import EVERYBODY, Kind, ListEntryError, SenderEntry
 from filterd.review.access import Access
 from filterd.review.actions import ActionResult
 from filterd.review.reviewer import Reviewer
@@ -44,7 +44,7 @@ def add(request: Request, asking: Asking, form: Posted) -> Response:
     try:
         entry = _entry(typed, proven=_proven(senders, form))
         done = senders.add(_access(request, asking), entry, typed["note"])
-    except (SendersError, ListError) as error:
+    except (SendersError, ListEntryError) as error:
         return _shown(request, asking, typed, 422, str(error))
     return back(request, "/senders", [ActionResult(str(entry), True, done.words)])
 
@@ -56,7 +56,7 @@ def remove(request: Request, asking: Asking, form: Posted) -> Response:
     try:
         entry = _entry(typed, proven=False)
         done = _used(request).remove(_access(request, asking), entry, typed["note"])
-    except (SendersError, ListError) as error:
+    except (SendersError, ListEntryError) as error:
         return _shown(request, asking, dict.fromkeys(FIELDS, ""), 422, str(error))
     return back(request, "/senders", [ActionResult(str(entry), done.changed, done.words)])
 

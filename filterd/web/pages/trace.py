@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from filterd.mta.trace.asking import TraceError, ask
 from filterd.mta.trace.request import TEXT_LIMIT, TraceRequest, files_of, looks_like_mc
-from filterd.mta.trace.rows import Question, lookup_text
+from filterd.mta.trace.rows import TraceQuestion, lookup_text
 from filterd.review.access import Access
 from filterd.review.reviewer import Reviewer
 from filterd.system.confinement import can_confine_files
@@ -84,7 +84,7 @@ def _traced(request: Request, asking: Reviewer, typed: dict[str, str]) -> Respon
             typed["rules"],
             tuple(filter(None, map(str.strip, typed["addresses"].split("\n")))),
             typed["kind"] == "mc" or (not typed["kind"] and looks_like_mc(typed["rules"])),
-            Question(typed["side"] == "sender", typed["place"] == "header", typed["mailer"]),
+            TraceQuestion(typed["side"] == "sender", typed["place"] == "header", typed["mailer"]),
             typed["host"],
             files_of(typed["files"]),
         )

@@ -10,14 +10,14 @@ from filterd.auth.spf.macros import (
     NAME_LIMIT,
     MacroError,
     MacroValues,
-    Session,
+    SpfSession,
     parse_domain_spec,
     parse_macros,
 )
 
 
 def values(local: str = "strong-bad", domain: str = "email.example.com") -> MacroValues:
-    session = Session(ip_address("192.0.2.3"), local, domain, "mx.example.org", "")
+    session = SpfSession(ip_address("192.0.2.3"), local, domain, "mx.example.org", "")
     return MacroValues(session, lambda: "mx.example.org")
 
 

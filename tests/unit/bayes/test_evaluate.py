@@ -12,15 +12,15 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from filterd.bayes.lab import measures
 from filterd.bayes.lab.baselines import NAMES, Baseline
-from filterd.bayes.lab.evaluate import Ours, Plan, run, suggest
+from filterd.bayes.lab.evaluate import EvaluationPlan, Ours, run, suggest
 from filterd.bayes.model.online import OnlineModel
-from filterd.mailfiles.items import Item
+from filterd.mailfiles.items import MailItem
 from tests.helpers.training_mail import mail
 
 pytestmark = pytest.mark.slow
 
 
-ITEMS = [Item(n % 2 == 0, str(n), lambda n=n: mail(n, spam=n % 2 == 0)) for n in range(120)]  # type: ignore[misc]
+ITEMS = [MailItem(n % 2 == 0, str(n), lambda n=n: mail(n, spam=n % 2 == 0)) for n in range(120)]  # type: ignore[misc]
 
 
 def ours() -> Ours:
@@ -72,7 +72,7 @@ def test_brier_and_calibration() -> None:
 
 
 def test_immediate_feedback_scores_before_it_learns() -> None:
-    found = run(ITEMS, Plan("immediate"), ours())
+    found = run(ITEMS, EvaluationPlan("immediate"), ours())
     assert found.scores[0] == 0.0
     assert found.learned == list(range(120))
     assert found.total_learned == 120
@@ -80,29 +80,29 @@ def test_immediate_feedback_scores_before_it_learns() -> None:
 
 
 def test_delayed_feedback_arrives_late() -> None:
-    found = run(ITEMS, Plan("delayed", lag=30), ours())
+    found = run(ITEMS, EvaluationPlan("delayed", lag=30), ours())
     assert set(found.scores[:31]) == {0.0}
     assert found.total_learned == 90
 
 
 def test_batch_measures_what_it_did_not_learn() -> None:
-    found = run(ITEMS, Plan("batch"), ours())
+    found = run(ITEMS, EvaluationPlan("batch"), ours())
     assert len(found.scores) == found.total_learned == 60
-    found = run(ITEMS, Plan("immediate", train_first=20), ours())
+    found = run(ITEMS, EvaluationPlan("immediate", train_first=20), ours())
     assert (len(found.scores), found.total_learned) == (100, 20)
 
 
 def test_fixed_learns_nothing() -> None:
     examined = ours()
     examined.learn(examined.read(mail(1, spam=True)), True)
-    found = run(ITEMS, Plan("fixed"), examined)
+    found = run(ITEMS, EvaluationPlan("fixed"), examined)
     assert (found.total_learned, examined.model.spam) == (0, 1)
-    again = run(ITEMS, Plan("fixed"), examined)
+    again = run(ITEMS, EvaluationPlan("fixed"), examined)
     assert found.scores == again.scores
 
 
 def test_suggested_thresholds_keep_what_they_promise() -> None:
-    found = run(ITEMS, Plan("immediate"), ours())
+    found = run(ITEMS, EvaluationPlan("immediate"), ours())
     scores, labels = found.arrays
     for _action, probability, hm, sm in suggest(found, [("label", 5.0), ("quarantine", 0.0)]):
         p = measures.probabilities(scores)
@@ -113,7 +113,7 @@ def test_suggested_thresholds_keep_what_they_promise() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_baselines_learn_too(name: str) -> None:
-    found = run(ITEMS, Plan("immediate"), Baseline(name))
+    found = run(ITEMS, EvaluationPlan("immediate"), Baseline(name))
     assert found.scores[0] == 0.0
     assert found.measures().roca.value < 10.0
 
@@ -122,6 +122,6 @@ def test_the_plot_is_drawn(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the extra filterd[plot] is not installed")
     from filterd.bayes.lab.plot import plot
 
-    found = run(ITEMS, Plan("immediate"), ours())
+    found = run(ITEMS, EvaluationPlan("immediate"), ours())
     plot({"filterd": found, "same": found}, tmp_path / "p.png", "a test")
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from filterd.bayes.lab.evaluate import Ours, Plan, run
+from filterd.bayes.lab.evaluate import EvaluationPlan, Ours, run
 from filterd.bayes.lab.measures import roca
 from filterd.bayes.lab.parallel import AHEAD, BUNDLE, Readers
 from filterd.bayes.lab.shards import train_shards
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.store import load
 from filterd.bayes.model.tokens import Hasher
-from filterd.mailfiles.items import Item
+from filterd.mailfiles.items import MailItem
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Message
 from tests.helpers.commands import filterd
@@ -41,20 +41,20 @@ def cluster() -> Iterator[str]:
         yield local.scheduler_address
 
 
-def items(folder: Path, count: int = COUNT, wrong: int = 7) -> list[Item]:
+def items(folder: Path, count: int = COUNT, wrong: int = 7) -> list[MailItem]:
     found = []
     for n in range(count):
         spam = n % 3 == 0
         path = folder / f"{n}.eml"
         # Some look like the other class, so that there is something to be wrong about.
         path.write_bytes(mail(n, spam=spam is not (n % wrong == 0)))
-        found.append(Item(spam, str(path), path.read_bytes))
+        found.append(MailItem(spam, str(path), path.read_bytes))
     return found
 
 
-def scores(found: list[Item], readers: Readers) -> tuple[list[float], OnlineModel]:
+def scores(found: list[MailItem], readers: Readers) -> tuple[list[float], OnlineModel]:
     ours = Ours(OnlineModel.empty(), SALT)
-    return run(found, Plan(), ours, readers=readers).scores, ours.model
+    return run(found, EvaluationPlan(), ours, readers=readers).scores, ours.model
 
 
 def assert_same(a: OnlineModel, b: OnlineModel) -> None:
@@ -82,8 +82,12 @@ def test_a_cluster_gives_the_scores_of_one_process(tmp_path: Path, cluster: str)
     assert_same(one[1], many[1])
 
 
-@pytest.mark.parametrize("plan", [Plan("fixed"), Plan("batch"), Plan("immediate", 50)])
-def test_what_learns_no_more_is_scored_elsewhere(plan: Plan, tmp_path: Path, cluster: str) -> None:
+@pytest.mark.parametrize(
+    "plan", [EvaluationPlan("fixed"), EvaluationPlan("batch"), EvaluationPlan("immediate", 50)]
+)
+def test_what_learns_no_more_is_scored_elsewhere(
+    plan: EvaluationPlan, tmp_path: Path, cluster: str
+) -> None:
     found = items(tmp_path)
     trained = scores(found[:60], Readers())[1]
 
@@ -103,9 +107,11 @@ def test_baselines_travel_too(tmp_path: Path, cluster: str) -> None:
     from filterd.bayes.lab.baselines import Baseline
 
     found = items(tmp_path, 40)
-    one = run(found, Plan(), Baseline("nb")).scores
-    assert run(found, Plan(), Baseline("nb"), readers=Readers(jobs=2)).scores == one
-    assert run(found, Plan(), Baseline("nb"), readers=Readers(cluster=cluster)).scores == one
+    one = run(found, EvaluationPlan(), Baseline("nb")).scores
+    assert run(found, EvaluationPlan(), Baseline("nb"), readers=Readers(jobs=2)).scores == one
+    assert (
+        run(found, EvaluationPlan(), Baseline("nb"), readers=Readers(cluster=cluster)).scores == one
+    )
 
 
 def test_few_messages_are_in_memory_at_a_time(tmp_path: Path) -> None:
@@ -119,7 +125,7 @@ def test_few_messages_are_in_memory_at_a_time(tmp_path: Path) -> None:
 
         return content
 
-    many = [Item(True, str(n), counted(n)) for n in range(2000)]
+    many = [MailItem(True, str(n), counted(n)) for n in range(2000)]
     stream = Readers(jobs=2).read(many, len)
     assert next(stream).octets == len(mail(0, spam=True))
     assert read <= 2 * (2 * AHEAD * BUNDLE)
@@ -158,7 +164,7 @@ def test_a_message_that_cannot_be_read_is_named_wherever_it_is_read(tmp_path: Pa
     def gone() -> bytes:
         raise CorpusError("x.eml: cannot be read")
 
-    found = [*items(tmp_path, 3), Item(True, "x.eml", gone)]
+    found = [*items(tmp_path, 3), MailItem(True, "x.eml", gone)]
     with pytest.raises(CorpusError, match=r"x\.eml"):
         scores(found, Readers(jobs=2))
     with pytest.raises(CorpusError, match=r"x\.eml"):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from filterd.chain import report_codec
-from filterd.chain.report import Form, ScanReport, names
+from filterd.chain.report import ReportForm, ScanReport, names
 from filterd.chain.report_codec import Codec, ReportError, parsed, plain, written
 from filterd.chain.verdict import (
     Action,
@@ -102,14 +102,14 @@ def test_the_whole_form_has_every_field_and_the_others_what_is_not_as_always() -
     whole = CODEC.plain(REPORT)
     assert set(whole) == set(names(ScanReport))
     assert {name: whole[name] for name in SAID} == SAID
-    assert CODEC.plain(REPORT, Form.WHOLE) == whole
+    assert CODEC.plain(REPORT, ReportForm.WHOLE) == whole
     sparse = {
         **SAID,
         "failures": ({"filter": "clamav", "kind": "unavailable", "detail": "away"},),
         "outcomes": [{"recipient": "", "action": "reject", "rule": "default"}],
     }
-    assert CODEC.plain(REPORT, Form.SPARSE) == sparse
-    assert CODEC.plain(REPORT, Form.SHORT) == {**sparse, "symbols": [("BAYES_99", 9.5)]}
+    assert CODEC.plain(REPORT, ReportForm.SPARSE) == sparse
+    assert CODEC.plain(REPORT, ReportForm.SHORT) == {**sparse, "symbols": [("BAYES_99", 9.5)]}
 
 
 def test_what_the_reader_knows_is_not_written() -> None:
@@ -117,19 +117,19 @@ def test_what_the_reader_knows_is_not_written() -> None:
     assert set(names(ScanReport)) - set(found) == {"id", "recipients"}
 
 
-@pytest.mark.parametrize("form", Form)
-def test_what_was_written_is_read(form: Form) -> None:
+@pytest.mark.parametrize("form", ReportForm)
+def test_what_was_written_is_read(form: ReportForm) -> None:
     # Through JSON, as to another process.
     value = json.loads(written(CODEC.plain(REPORT, form)))
     found = CODEC.read(value)
-    if form is Form.SHORT:
+    if form is ReportForm.SHORT:
         assert found.symbols == (Symbol("BAYES_99", 9.5),)
         found.symbols = REPORT.symbols  # type: ignore[misc]
     assert found == REPORT
 
 
 def test_the_text_is_the_short_form() -> None:
-    assert parsed(CODEC.text(REPORT)) == parsed(written(CODEC.plain(REPORT, Form.SHORT)))
+    assert parsed(CODEC.text(REPORT)) == parsed(written(CODEC.plain(REPORT, ReportForm.SHORT)))
 
 
 def test_octets_of_no_charset_are_written_in_another_way() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from filterd.config.assembly import site_state
 from filterd.config.load import load
-from filterd.filters.rates.counting import Rates
+from filterd.filters.rates.counting import RateCounts
 from filterd.filters.rates.settings import RefusedShare
 from tests.helpers.commands import filterd
 
@@ -21,7 +21,7 @@ def test_who_is_held_is_listed_and_freed(
 ) -> None:
     settings = tmp_path / "filterd.toml"
     settings.write_text('[quarantine]\nfolder = "quarantine"\n')
-    rates = Rates(site_state(load(settings)))
+    rates = RateCounts(site_state(load(settings)))
     told = filterd(monkeypatch, capsys, "rates", "list", "-c", settings)
     assert told == (0, "no mail is held for its rate of refused messages\n", "")
 

@@ -21,7 +21,7 @@ from filterd.cli.digest import app as command
 from filterd.config.digest import DigestSettings
 from filterd.config.load import ConfigError, Settings, load
 from filterd.digest.compose import DigestError
-from filterd.digest.ledger import CLAIM_LIMIT, Ledger
+from filterd.digest.ledger import CLAIM_LIMIT, DigestLedger
 from filterd.digest.run import Schedule, due_moment, send_now
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.authentication import Authentication, AuthResult, DmarcCheck, DmarcPolicy
@@ -193,7 +193,7 @@ def test_of_two_hosts_with_one_index_only_one_tells(tmp_path: Path, mta: Mta) ->
     settings = site(tmp_path, mta.port)
     put(settings, "a", "joe@mx.example")
     now = NOW.timestamp()
-    hosts = [Ledger(Store(settings.quarantine).index) for _ in range(2)]
+    hosts = [DigestLedger(Store(settings.quarantine).index) for _ in range(2)]
     begun = hosts[0].begun(now - HOUR)
     assert hosts[1].begun(now) == begun
     assert [host.claim("joe@mx.example", begun, now, now) for host in hosts] == [True, False]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.digest.ledger import BEGINNING, CLAIM_LIMIT, EVERYBODY, Due, Ledger, name
+from filterd.digest.ledger import BEGINNING, CLAIM_LIMIT, EVERYBODY, DigestLedger, Due, name
 from filterd.quarantine import Store
 from tests.helpers.entries import RECEIVED, new
 from tests.helpers.reports import revised
@@ -35,7 +35,7 @@ def test_what_is_due(store: Store) -> None:
     put(store, "v", 2, JOE, virus="Evil")
     put(store, "p", 2, JOE, reason="policy")
     put(store, "odd", 2, "a\udce9@mx.test", "x@notmx.test")
-    ledger = Ledger(store.index)
+    ledger = DigestLedger(store.index)
     begun = ledger.begun(NOW - 4 * 3600)
 
     def due(**changes: object) -> dict[str, list[str]]:
@@ -60,7 +60,7 @@ def test_what_is_due(store: Store) -> None:
 def test_nobody_is_due_for_what_is_old_once_everybody_was_told(store: Store) -> None:
     put(store, "old", 60, JOE)
     put(store, "late", 20, SUE)
-    ledger = Ledger(store.index)
+    ledger = DigestLedger(store.index)
     begun = ledger.begun(NOW - 90 * 3600)
     late = {name(SUE): Due(SUE, {"late": SUE})}
     assert set(ledger.due(begun, NOW, ("spam",))) == {JOE, name(SUE)}
@@ -75,7 +75,7 @@ def test_nobody_is_due_for_what_is_old_once_everybody_was_told(store: Store) -> 
 
 
 def test_one_of_many_claims(store: Store) -> None:
-    others = [Ledger(Store(store.settings).index) for _ in range(4)]
+    others = [DigestLedger(Store(store.settings).index) for _ in range(4)]
     with ThreadPoolExecutor(4) as threads:
         for round in range(5):
             now = NOW + round * (CLAIM_LIMIT + 1)
@@ -100,7 +100,7 @@ def test_two_spellings_are_one_mailbox(store: Store, one: str, other: str) -> No
     put(store, "a", 3, one)
     put(store, "b", 2, other)
     put(store, "both", 1, one, other)
-    ledger = Ledger(store.index)
+    ledger = DigestLedger(store.index)
     begun = ledger.begun(NOW - 4 * 3600)
     ((mailbox, due),) = ledger.due(begun, NOW, ("spam",)).items()
     assert mailbox == name(one) == name(other)
@@ -120,7 +120,7 @@ def test_what_an_earlier_version_told_a_spelling_is_not_told_again(store: Store)
     put(store, "a", 3, "Joe@MX.test")
     put(store, "b", 2, "joe@mx.test")
     put(store, "c", 1, "Joe@MX.test")
-    ledger = Ledger(store.index)
+    ledger = DigestLedger(store.index)
     begun = ledger.begun(NOW - 4 * 3600)
     assert ledger.claim("Joe@MX.test", begun, NOW, NOW)
     ledger.settle("Joe@MX.test", NOW - 1.5 * 3600)
@@ -129,6 +129,6 @@ def test_what_an_earlier_version_told_a_spelling_is_not_told_again(store: Store)
 
 def test_a_recipient_named_like_a_row_of_the_ledger_is_left_out(store: Store) -> None:
     put(store, "a", 3, EVERYBODY, JOE)
-    ledger = Ledger(store.index)
+    ledger = DigestLedger(store.index)
     begun = ledger.begun(NOW - 4 * 3600)
     assert set(ledger.due(begun, NOW, ("spam",))) == {JOE}

@@ -29,27 +29,34 @@ def told(rua: str, zone: Zone = ORG, domain: str = "example.org") -> list[Destin
         ("MAILTO:dmarc@Example.org", [("dmarc@Example.org", None)]),
         ("mailto:dmarc@example.org!10m", [("dmarc@example.org", 10 << 20)]),
         ("mailto:dmarc@example.org!500", [("dmarc@example.org", 500)]),
-        ("mailto:a@example.org!1k , mailto:b@mail.example.org", [
-            ("a@example.org", 1024),
-            ("b@mail.example.org", None),
-        ]),
+        (
+            "mailto:a@example.org!1k , mailto:b@mail.example.org",
+            [
+                ("a@example.org", 1024),
+                ("b@mail.example.org", None),
+            ],
+        ),
         ("mailto:a%2Bdmarc@example.org", [("a+dmarc@example.org", None)]),
         ("mailto:a@example.org,mailto:a@example.org!5m", [("a@example.org", None)]),
-        ("mailto:a@example.org,mailto:a@EXAMPLE.org,mailto:a@example.org.,mailto:A@example.org", [
-            ("a@example.org", None),
-            ("A@example.org", None),
-        ]),
+        (
+            "mailto:a@example.org,mailto:a@EXAMPLE.org,mailto:a@example.org.,mailto:A@example.org",
+            [
+                ("a@example.org", None),
+                ("A@example.org", None),
+            ],
+        ),
         ("https://example.org/dmarc", []),
         ("mailto:,mailto:@,mailto:a@example.org", [("a@example.org", None)]),
         ("mailto:a%0d%0aRCPT%20TO:b@example.org", []),
         ("mailto:a%20b@example.org", []),
         ("mailto:a@[192.0.2.1]", []),
         ("dmarc@example.org", []),
-        (",".join(f"mailto:a{n}@example.org" for n in range(9)), [
-            (f"a{n}@example.org", None) for n in range(5)
-        ]),
+        (
+            ",".join(f"mailto:a{n}@example.org" for n in range(9)),
+            [(f"a{n}@example.org", None) for n in range(5)],
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_the_record_names(rua: str, found: list[tuple[str, int | None]]) -> None:
     assert told(rua) == [Destination(address, limit) for address, limit in found]
 
@@ -62,17 +69,26 @@ NAME = "example.org._report._dmarc.reports.example"
     [
         ({NAME: {"TXT": [b"v=DMARC1"]}}, "a@reports.example", ""),
         ({NAME: {"TXT": [b"v=DMARC1;"]}}, "a@reports.example", ""),
-        ({NAME: {"TXT": [b"hello", b"v=DMARC1; rua=mailto:b@reports.example"]}},
-         "b@reports.example", ""),
+        (
+            {NAME: {"TXT": [b"hello", b"v=DMARC1; rua=mailto:b@reports.example"]}},
+            "b@reports.example",
+            "",
+        ),
         ({}, "a@reports.example", f"reports.example does not say that it takes reports ({NAME})"),
         ({NAME: {"TXT": [b"v=spf1 -all"]}}, "a@reports.example", "reports.example does not say"),
-        ({NAME: {"TXT": [b"v=DMARC1; rua=mailto:b@victim.example"]}},
-         "a@reports.example", "reports.example names an address elsewhere in its place"),
-        ({NAME: {"TXT": [b"v=DMARC1; rua=https://reports.example/"]}},
-         "a@reports.example", "reports.example names an address elsewhere in its place"),
+        (
+            {NAME: {"TXT": [b"v=DMARC1; rua=mailto:b@victim.example"]}},
+            "a@reports.example",
+            "reports.example names an address elsewhere in its place",
+        ),
+        (
+            {NAME: {"TXT": [b"v=DMARC1; rua=https://reports.example/"]}},
+            "a@reports.example",
+            "reports.example names an address elsewhere in its place",
+        ),
         ({NAME: {"TXT": DnsStatus.SERVFAIL}}, "a@reports.example", f"no answer about {NAME}"),
     ],
-)  # fmt: skip
+)
 def test_somebody_elses_domain(zone: Zone, address: str, trouble: str) -> None:
     (found,) = told("mailto:a@reports.example", {**ORG, **zone})
     assert found.address == address

@@ -18,7 +18,7 @@ from filterd.dmarc.feedback import (
     SpfResult,
 )
 from filterd.dmarc.files import reports_in
-from filterd.dmarc.reading import ReportError, read_report
+from filterd.dmarc.reading import AggregateReportError, read_report
 from tests.helpers.feedback import DAY, OLD, dkim, feedback, record, spf
 
 
@@ -120,7 +120,7 @@ BOMB = (
     ],
 )
 def test_what_is_no_report_says_why(data: bytes, words: str) -> None:
-    with pytest.raises(ReportError) as raised:
+    with pytest.raises(AggregateReportError) as raised:
         read_report(data)
     assert words in str(raised.value)
 
@@ -128,10 +128,10 @@ def test_what_is_no_report_says_why(data: bytes, words: str) -> None:
 def test_what_there_is_too_much_of(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "RECORDS_LIMIT", 3)
     assert len(read_report(feedback(*[record()] * 3)).records) == 3
-    with pytest.raises(ReportError, match="more than 3 records"):
+    with pytest.raises(AggregateReportError, match="more than 3 records"):
         read_report(feedback(*[record()] * 4))
     monkeypatch.setattr(reading, "XML_LIMIT", 100)
-    with pytest.raises(ReportError, match="larger than"):
+    with pytest.raises(AggregateReportError, match="larger than"):
         read_report(feedback())
 
 
@@ -139,7 +139,7 @@ def test_elements_between_records_count_together(monkeypatch: pytest.MonkeyPatch
     """Else a report of 32 MiB would have eight million of them in memory."""
     monkeypatch.setattr(reading, "CHILDREN_LIMIT", 50)
     assert len(read_report(feedback(*[record()] * 20)).records) == 20
-    with pytest.raises(ReportError, match="more than 50 elements in one part"):
+    with pytest.raises(AggregateReportError, match="more than 50 elements in one part"):
         read_report(feedback(*[record() + "<x/>" * 10] * 20))
 
 
@@ -153,7 +153,7 @@ def test_empty_results_say_nothing() -> None:
 
 
 def test_no_records_are_no_report() -> None:
-    with pytest.raises(ReportError, match="has no record"):
+    with pytest.raises(AggregateReportError, match="has no record"):
         read_report(feedback().replace(record().encode(), b""))
 
 
@@ -177,7 +177,7 @@ WHOLE = feedback(record(found=dkim("example.org") + spf("example.org"), reason="
 @given(st.integers(0, len(WHOLE) - 1), st.binary(min_size=1, max_size=4), st.booleans())
 def test_a_damaged_report_is_read_or_refused(place: int, new: bytes, added: bool) -> None:
     data = WHOLE[:place] + new + WHOLE[place if added else place + len(new) :]
-    with contextlib.suppress(ReportError):
+    with contextlib.suppress(AggregateReportError):
         found = read_report(data)
         assert found.records
         assert all(one.count >= 0 for one in found.records)

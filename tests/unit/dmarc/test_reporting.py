@@ -23,7 +23,7 @@ from filterd.cli.dmarc import app
 from filterd.config.assembly import open_history, site_state
 from filterd.config.load import ConfigError, Settings, load
 from filterd.dmarc import run as run_module
-from filterd.dmarc.ledger import CLAIM_SECONDS, KIND, Ledger
+from filterd.dmarc.ledger import CLAIM_SECONDS, KIND, ReportLedger
 from filterd.dmarc.reading import read_report
 from filterd.dmarc.run import (
     UNREACHED_LIMIT,
@@ -318,7 +318,7 @@ def test_a_day_whose_beginning_the_history_does_not_know(
 def test_a_claim_that_nobody_settles_expires(tmp_path: Path) -> None:
     settings = site(tmp_path)
     settings.quarantine.folder.mkdir()
-    ledger = Ledger(site_state(settings))
+    ledger = ReportLedger(site_state(settings))
     assert ledger.claim("id", "a@b.example", NOW) == ""
     assert ledger.claim("id", "a@b.example", NOW + CLAIM_SECONDS - 1) == "sending"
     assert ledger.claim("id", "c@b.example", NOW) == ""
@@ -328,7 +328,7 @@ def test_a_claim_that_nobody_settles_expires(tmp_path: Path) -> None:
 def test_a_host_whose_clock_is_behind_does_not_shorten_a_claim(tmp_path: Path) -> None:
     settings = site(tmp_path)
     settings.quarantine.folder.mkdir()
-    ledger = Ledger(site_state(settings))
+    ledger = ReportLedger(site_state(settings))
     assert ledger.claim("id", "a@b.example", NOW + 30) == ""
     ledger.settle("id", "a@b.example", "sent", NOW + 30)
     assert ledger.claim("id", "a@b.example", NOW) == "sent"
@@ -351,7 +351,7 @@ def test_while_another_process_sends_it(tmp_path: Path, mta: Mta) -> None:
     settings = site(tmp_path, mta.port)
     came(settings, authenticated("a"))
     (made,) = make_reports(settings, DATE)
-    Ledger(site_state(settings)).claim(made.report.id, "dmarc@example.org", NOW)
+    ReportLedger(site_state(settings)).claim(made.report.id, "dmarc@example.org", NOW)
     assert sent(settings) == [("example.org", "dmarc@example.org", "later")]
     assert sent(settings, NOW + CLAIM_SECONDS + 1)[0][2] == "sent"
     assert len(mta.taken) == 1

@@ -6,12 +6,12 @@ import pytest
 
 from filterd.dmarc import summary as module
 from filterd.dmarc.reading import read_report
-from filterd.dmarc.summary import Summary, advice, summarize
+from filterd.dmarc.summary import ReportSummary, advice, summarize
 from filterd.dmarc.values import summary_values
 from tests.helpers.feedback import DAY, NEW, OLD, dkim, feedback, record, spf
 
 
-def summed(*reports: bytes) -> Summary:
+def summed(*reports: bytes) -> ReportSummary:
     return summarize(map(read_report, reports))
 
 

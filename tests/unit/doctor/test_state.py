@@ -11,7 +11,7 @@ from filterd.config.assembly import site_state
 from filterd.config.load import Settings, load
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.state import state
-from filterd.filters.rates.counting import Rates
+from filterd.filters.rates.counting import RateCounts
 from filterd.filters.rates.settings import RefusedShare
 from tests.helpers.process import folder
 from tests.helpers.servers.redis_server import RedisServer
@@ -58,7 +58,7 @@ def test_a_server_that_is_away(tmp_path: Path) -> None:
 def test_whose_mail_is_held(tmp_path: Path) -> None:
     settings = site(tmp_path)
     opened = site_state(settings)
-    Rates(opened).judge(RefusedShare(messages=1), "joe smith", True, time.time())
+    RateCounts(opened).judge(RefusedShare(messages=1), "joe smith", True, time.time())
     _, found = state(settings)
     assert (found.level, found.about) == (Level.WARN, "rates")
     assert found.found == "mail of user joe smith is held: 1 of 1 messages in 3600 s refused"

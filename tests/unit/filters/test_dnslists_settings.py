@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.filters.dnslists.codes import Code, Meaning, meanings, packed, table
+from filterd.filters.dnslists.codes import Code, CodeMeaning, meanings, packed, table
 from filterd.filters.dnslists.known import KNOWN
 from filterd.filters.dnslists.settings import DnsList, DnsListsSettings
 
@@ -59,18 +59,18 @@ def test_an_error_of_every_list_cannot_be_a_listing() -> None:
 
 
 MEANINGS = [
-    ("RCVD_IN_X", Meaning("RCVD_IN_X")),
-    ("RCVD_IN_X 2.5", Meaning("RCVD_IN_X", 2.5)),
-    ("RCVD_IN_X -1 allow", Meaning("RCVD_IN_X", -1.0, allows=True)),
-    ("RCVD_IN_X allow", Meaning("RCVD_IN_X", allows=True)),
-    ("RCVD_IN_X 2 client", Meaning("RCVD_IN_X", 2.0, client_only=True)),
-    ("error", Meaning("")),
+    ("RCVD_IN_X", CodeMeaning("RCVD_IN_X")),
+    ("RCVD_IN_X 2.5", CodeMeaning("RCVD_IN_X", 2.5)),
+    ("RCVD_IN_X -1 allow", CodeMeaning("RCVD_IN_X", -1.0, allows=True)),
+    ("RCVD_IN_X allow", CodeMeaning("RCVD_IN_X", allows=True)),
+    ("RCVD_IN_X 2 client", CodeMeaning("RCVD_IN_X", 2.0, client_only=True)),
+    ("error", CodeMeaning("")),
 ]
 
 
 @pytest.mark.parametrize(("text", "meaning"), MEANINGS)
-def test_a_meaning(text: str, meaning: Meaning) -> None:
-    assert Meaning.parse(text) == meaning
+def test_a_meaning(text: str, meaning: CodeMeaning) -> None:
+    assert CodeMeaning.parse(text) == meaning
 
 
 @pytest.mark.parametrize(
@@ -78,10 +78,10 @@ def test_a_meaning(text: str, meaning: Meaning) -> None:
 )
 def test_what_is_not_a_meaning(text: str) -> None:
     with pytest.raises(ValueError, match="expected"):
-        Meaning.parse(text)
+        CodeMeaning.parse(text)
 
 
-def said(*answers: str, codes: dict[str, str], unnamed: Meaning | None = None) -> list[str]:
+def said(*answers: str, codes: dict[str, str], unnamed: CodeMeaning | None = None) -> list[str]:
     numbers = [found for found in map(packed, answers) if found is not None]
     return [meaning.symbol for meaning in meanings(numbers, table(codes), unnamed)]
 
@@ -92,9 +92,9 @@ def test_what_answers_mean() -> None:
     assert said("127.0.0.6", codes=codes) == ["BLACK", "GREY"]
     assert said("127.0.0.2", "127.0.0.4", codes=codes) == ["BLACK", "GREY"]
     assert said("127.0.0.8", codes=codes) == []
-    assert said("127.0.0.8", codes=codes, unnamed=Meaning("OTHER")) == ["OTHER"]
+    assert said("127.0.0.8", codes=codes, unnamed=CodeMeaning("OTHER")) == ["OTHER"]
     for error in ("127.0.0.1", "127.255.255.254", "127.255.255.1", "192.0.2.2", "10.0.0.2"):
-        assert said(error, codes=codes, unnamed=Meaning("OTHER")) == [""], error
+        assert said(error, codes=codes, unnamed=CodeMeaning("OTHER")) == [""], error
 
 
 @pytest.mark.parametrize("zone", KNOWN)

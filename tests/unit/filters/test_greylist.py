@@ -409,8 +409,11 @@ def test_what_waits_is_listed_and_let_in() -> None:
     site.rcpt(recipient="eve@mx.example")
     newest, oldest = triplets.waiting(site.clock.now, 10)
     assert (newest.client, newest.sender, newest.recipient, newest.attempts) == (
-        "192.0.2.0/24", "ann@a.example", "eve@mx.example", 2,
-    )  # fmt: skip
+        "192.0.2.0/24",
+        "ann@a.example",
+        "eve@mx.example",
+        2,
+    )
     assert (oldest.since, oldest.passes) == (NOW, NOW + 300)
     assert triplets.allow(["000000000000"], "admin", site.clock.now) == []
     assert triplets.allow([newest.id], "eve", NOW, lambda one: one == "joe@mx.example") == []
@@ -481,9 +484,12 @@ def test_settings_that_cannot_be_right() -> None:
             big_senders=("ann@a.example",),
         )
     assert [key for key, _text in caught.value.found] == [
-        ("min_score",), ("retry_hours",), ("except_clients", 0), ("except_senders", 0),
+        ("min_score",),
+        ("retry_hours",),
+        ("except_clients", 0),
+        ("except_senders", 0),
         ("big_senders", 0),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(

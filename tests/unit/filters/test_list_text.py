@@ -10,7 +10,7 @@ from filterd.filters.locallists import text as list_text
 from filterd.filters.locallists.entries import read
 from filterd.filters.locallists.settings import Fact
 from filterd.filters.locallists.text import LINE_LIMIT, ListText, Mistake
-from filterd.filters.senders.list import ListError
+from filterd.filters.senders.list import ListEntryError
 
 LIST = b"""\
 # partners, see the wiki
@@ -117,14 +117,14 @@ def test_what_is_written(typed: str, note: str, written: str) -> None:
     ],
 )
 def test_what_is_not_written(about: Fact, typed: str, note: str, why: str) -> None:
-    with pytest.raises(ListError, match=why):
+    with pytest.raises(ListEntryError, match=why):
         ListText(b"", [about]).written(typed, note, 1)
 
 
 def test_one_file_for_two_lists_has_entries_that_fit_both() -> None:
     text = ListText(b"", ["helo", "sender"])
     assert text.written("a.example", "", 1).text == "a.example"
-    with pytest.raises(ListError, match="is not a domain"):
+    with pytest.raises(ListEntryError, match="is not a domain"):
         text.written("ann@a.example", "", 1)
 
 
@@ -151,7 +151,7 @@ def test_spellings_of_one_entry(about: Fact, has: bytes, typed: str, line: int |
 
 def test_what_is_not_text() -> None:
     for data, why in ((b"a\0b", "NUL"), ("a".encode("utf-16"), "UTF-16")):
-        with pytest.raises(ListError, match=why):
+        with pytest.raises(ListEntryError, match=why):
             senders(data)
 
 
@@ -160,7 +160,7 @@ def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(list_text, "MISTAKES_LIMIT", 2)
     monkeypatch.setattr(list_text, "REGEX_LIMIT", 1)
     text = senders(b"a.example\n")
-    with pytest.raises(ListError, match="larger"):
+    with pytest.raises(ListEntryError, match="larger"):
         text.added(text.written("b.example", "", 2))
     many = senders(b"a b\n" * 5).summary()
     assert (many.wrong, len(many.mistakes)) == (5, 2)
@@ -194,7 +194,7 @@ def test_whatever_is_in_it_the_rest_stays(
 ) -> None:
     try:
         text = senders(data)
-    except ListError:
+    except ListEntryError:
         return
     line = text.written("new.example", "why", len(text) + 1)
     more = text.added(line)
@@ -214,7 +214,7 @@ def test_whatever_is_in_it_the_rest_stays(
     path.write_bytes(data)
     try:
         entries = read(path, "sender")
-    except ListError:
+    except ListEntryError:
         assert text.summary().wrong
     else:
         # What the filter reads is what the page shows.

@@ -12,7 +12,7 @@ from filterd.chain.verdict import NO_OPINION, Action, RecipientAction, Verdict
 from filterd.filters.locallists.entries import read
 from filterd.filters.locallists.filter import LocalLists
 from filterd.filters.locallists.settings import Fact, LocalList, LocalListsSettings
-from filterd.filters.senders.list import ListError
+from filterd.filters.senders.list import ListEntryError
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.message.authentication import Authentication, AuthResult, DmarcCheck, SpfCheck
 from filterd.system.mistakes import SettingsError
@@ -297,7 +297,7 @@ WRONG: list[tuple[Fact, str, str]] = [
 def test_what_is_not_an_entry(tmp_path: Path, about: Fact, line: str, text: str) -> None:
     path = tmp_path / "x.list"
     path.write_text(f"# first\n{line}\n")
-    with pytest.raises(ListError, match=r"x\.list:2: ") as error:
+    with pytest.raises(ListEntryError, match=r"x\.list:2: ") as error:
         read(path, about)
     assert text in str(error.value)
 
@@ -309,7 +309,9 @@ def test_expressions_that_are_too_large_together(
     """The former list stays; at start and in `filterd check` it is an error."""
     found, file = lists(tmp_path, ("subject", "/lottery/", {})), tmp_path / "0.list"
     file.write_text("".join(f"/{n}(a|b|[^c]){{1,30}}x.{{20}}/\n" for n in range(1000)))
-    with pytest.raises(ListError, match=r"0\.list: its regular expressions are too large together"):
+    with pytest.raises(
+        ListEntryError, match=r"0\.list: its regular expressions are too large together"
+    ):
         read(file, "subject")
     assert points(found.examine(mail(head=HEAD))) == {"LOCAL_BLOCKED_SUBJECT": 5.0}
     assert "are too large together" in caplog.text

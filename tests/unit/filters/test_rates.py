@@ -135,8 +135,11 @@ def test_the_mail_of_a_recipient(count: str) -> None:
 def test_octets() -> None:
     site = Site(RateLimit("sender", 1000, "bytes"), RateLimit("recipient", 1500, "bytes"))
     assert passed([site.message(size) for size in (600, 401, 400, 1)]) == [
-        True, False, True, False,
-    ]  # fmt: skip
+        True,
+        False,
+        True,
+        False,
+    ]
     found = site.message(600, sender="bob@a.example")
     assert found.symbols[0].detail.startswith("recipient bytes of joe@mx.example: 1000 of 1500")
     assert site.message(500, sender="bob@a.example") is NO_OPINION
@@ -145,8 +148,9 @@ def test_octets() -> None:
 def test_a_message_above_the_limit_passes_alone() -> None:
     site = Site(RateLimit("recipient_domain", 1000, "bytes"))
     assert passed([site.message(5000, "a@mx.example", "b@mx.example"), site.message(1)]) == [
-        True, False,
-    ]  # fmt: skip
+        True,
+        False,
+    ]
     site.clock.now += 7200
     assert site.message(1) is NO_OPINION
 
@@ -294,6 +298,10 @@ def test_settings_that_cannot_be_right() -> None:
             except_clients=("x",),
         )
     assert [key for key, _text in caught.value.found] == [
-        ("except_clients", 0), ("limits", 0, "name"), ("limits", 1, "name"),
-        ("limits", 2, "authenticated"), ("refused", 0, "by"), ("refused", 1, "by"),
-    ]  # fmt: skip
+        ("except_clients", 0),
+        ("limits", 0, "name"),
+        ("limits", 1, "name"),
+        ("limits", 2, "authenticated"),
+        ("refused", 0, "by"),
+        ("refused", 1, "by"),
+    ]

@@ -326,14 +326,22 @@ def test_each_domain_has_its_server_and_the_program_the_rest(tmp_path: Path) -> 
         verdicts = {
             name: refused(site.rcpt(name))
             for name in (
-                "one@mx.example", "other@mx.example", "one@a.sub.example", "other@a.sub.example",
-                "joe@müller.example", "bob@müller.example",
+                "one@mx.example",
+                "other@mx.example",
+                "one@a.sub.example",
+                "other@a.sub.example",
+                "joe@müller.example",
+                "bob@müller.example",
             )
-        }  # fmt: skip
+        }
     assert verdicts == {
-        "one@mx.example": True, "other@mx.example": False, "one@a.sub.example": False,
-        "other@a.sub.example": True, "joe@müller.example": False, "bob@müller.example": True,
-    }  # fmt: skip
+        "one@mx.example": True,
+        "other@mx.example": False,
+        "one@a.sub.example": False,
+        "other@a.sub.example": True,
+        "joe@müller.example": False,
+        "bob@müller.example": True,
+    }
 
 
 @pytest.mark.parametrize(
@@ -442,8 +450,13 @@ def test_settings_that_cannot_be_right() -> None:
             except_clients=("x",),
         )
     assert [key for key, _text in caught.value.found] == [
-        ("domains", 0), ("files", 0), ("command",), ("servers", 0, "server"),
-        ("servers", 0, "domains", 0), ("servers", 0, "sender"), ("except_clients", 0),
-    ]  # fmt: skip
+        ("domains", 0),
+        ("files", 0),
+        ("command",),
+        ("servers", 0, "server"),
+        ("servers", 0, "domains", 0),
+        ("servers", 0, "sender"),
+        ("except_clients", 0),
+    ]
     with pytest.raises(SettingsError, match="nothing is looked up"):
         RecipientsSettings(command=("/bin/true",))

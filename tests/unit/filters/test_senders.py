@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from filterd.filters.senders.filter import Senders
-from filterd.filters.senders.list import ListError, SenderEntry, change, read
+from filterd.filters.senders.list import ListEntryError, SenderEntry, change, read
 from filterd.filters.senders.settings import SendersSettings
 from filterd.message import Envelope, Message, Recipient
 from filterd.message.authentication import (
@@ -102,9 +102,9 @@ def test_a_change_is_seen_at_once_and_keeps_comments(tmp_path: Path) -> None:
 def test_a_line_that_is_no_entry(tmp_path: Path, line: str) -> None:
     path = tmp_path / "list"
     path.write_text(f"allow a.test\n{line}\n")
-    with pytest.raises(ListError, match="list:2: is not an entry"):
+    with pytest.raises(ListEntryError, match="list:2: is not an entry"):
         Senders(SendersSettings(path)).prepare()
-    with pytest.raises(ListError):
+    with pytest.raises(ListEntryError):
         change(path, SenderEntry("allow", "x.test"))
 
 
@@ -129,7 +129,7 @@ def test_an_entry_that_could_never_fit_is_told_and_left_out(
 ) -> None:
     path = tmp_path / "list"
     path.write_text(f"{line}\nblock b.test\n")
-    with pytest.raises(ListError, match="list:1: "):
+    with pytest.raises(ListEntryError, match="list:1: "):
         read(path, strict=True)
     assert read(path) == (SenderEntry("block", "b.test"),)
     assert "list:1: an entry without effect" in caplog.text
@@ -160,7 +160,7 @@ def test_a_long_list_costs_a_few_looks(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("word", ["", "a b", "a\nallow evil.test", "a#b"])
 def test_an_address_cannot_write_another_entry(word: str) -> None:
-    with pytest.raises(ListError):
+    with pytest.raises(ListEntryError):
         SenderEntry("allow", word)
 
 
@@ -192,9 +192,9 @@ def test_lists_as_other_systems_write_them(tmp_path: Path, content: bytes) -> No
 def test_lists_that_cannot_be_read(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "list"
     path.write_bytes(content)
-    with pytest.raises(ListError, match=words):
+    with pytest.raises(ListEntryError, match=words):
         read(path)
-    with pytest.raises(ListError, match=words):
+    with pytest.raises(ListEntryError, match=words):
         change(path, SenderEntry("allow", "b.test"))
     assert path.read_bytes() == content
 
@@ -266,5 +266,5 @@ def test_a_new_entry_may_demand_what_the_former_did_not(tmp_path: Path) -> None:
 def test_where_proof_cannot_be_demanded(tmp_path: Path, line: str) -> None:
     path = tmp_path / "list"
     path.write_text(line + "\n")
-    with pytest.raises(ListError, match="is not an entry"):
+    with pytest.raises(ListEntryError, match="is not an entry"):
         read(path)

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from filterd.message.address import (
+    AddressPatternError,
     Mailbox,
-    PatternError,
     canonical_domain,
     pattern_keys,
     patterns,
@@ -166,7 +166,7 @@ def test_a_pattern_does_not_cover(pattern: str, address: str) -> None:
     ],
 )
 def test_a_pattern_that_could_never_match_is_refused(pattern: str, words: str) -> None:
-    with pytest.raises(PatternError, match=words.replace("[", r"\[")):
+    with pytest.raises(AddressPatternError, match=words.replace("[", r"\[")):
         pattern_keys(pattern)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.mta.mail.draft import Draft, Path, RecipientList
+from filterd.mta.mail.draft import Draft, EnvelopePath, RecipientList
 from filterd.mta.milters.envelope_edits import EnvelopeEdits
 from filterd.mta.postfix.envelope_edits import PostfixEnvelope
 from filterd.mta.postfix.header import PostfixHeader
@@ -14,8 +14,8 @@ HOST = "@mx.example.test"
 
 
 def draft(*recipients: str) -> Draft:
-    people = RecipientList(Path(one, f"<{one}>") for one in recipients)
-    made = Draft("ID", Path("ann@x.test", "<ann@x.test>"), people, PostfixHeader([]), b"")
+    people = RecipientList(EnvelopePath(one, f"<{one}>") for one in recipients)
+    made = Draft("ID", EnvelopePath("ann@x.test", "<ann@x.test>"), people, PostfixHeader([]), b"")
     # As a router sees it: the own host is nothing, case does not count.
     made.identity = lambda address: address.lower().removesuffix(HOST)
     return made
@@ -124,7 +124,7 @@ def test_many_edits_look_at_each_recipient_once(edits: EnvelopeEdits) -> None:
     count, asked = 1000, 0
     one = draft(*(f"user{number}@x.test" for number in range(count)))
 
-    class Counted(Path):
+    class Counted(EnvelopePath):
         __slots__ = ()
 
         def __getattribute__(self, name: str) -> object:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from filterd.mta.mail.address import Route
-from filterd.mta.mail.draft import Path
+from filterd.mta.mail.draft import EnvelopePath
 from filterd.mta.mail.peer import Peer
 from filterd.mta.milters.macros import ClientConnection
 from filterd.mta.postfix.macros import PostfixMacros
@@ -12,8 +12,8 @@ from filterd.mta.settings import MtaSettings
 
 PEER = Peer("client.test", "192.0.2.1", 40000)
 CONNECTION = ClientConnection("MTA", PEER, ("192.0.2.9", 25), 3)
-ANN = Path("ann@x.test", "<ann@x.test>", ("SIZE=100", "RET=HDRS", "ENVID=abc"))
-JOE = Path("joe@mx.example.test", "<joe@mx.example.test>", ("NOTIFY=NEVER",))
+ANN = EnvelopePath("ann@x.test", "<ann@x.test>", ("SIZE=100", "RET=HDRS", "ENVID=abc"))
+JOE = EnvelopePath("joe@mx.example.test", "<joe@mx.example.test>", ("NOTIFY=NEVER",))
 LOCAL = Route("local", "", "joe")
 
 
@@ -72,7 +72,7 @@ def test_a_new_envelope_forgets_the_last_one_but_not_the_session() -> None:
 
 def test_a_local_sender_has_no_host() -> None:
     macros = sendmail()
-    macros.mail(Path("Joe@mx.example.test"), local=True, helo="", protocol="SMTP")
+    macros.mail(EnvelopePath("Joe@mx.example.test"), local=True, helo="", protocol="SMTP")
     assert macros.now["{mail_mailer}"] == "local"
     assert (macros.now["{mail_host}"], macros.now["{mail_addr}"]) == ("", "joe")
     assert "h" not in macros.now

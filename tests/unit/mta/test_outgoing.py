@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.mta.cf.tokens import TokenTables
-from filterd.mta.delivery.router import DeliveryError, Outcome
+from filterd.mta.delivery.router import DeliveryError, DeliveryOutcome
 from filterd.mta.mail.address import Route, to_text
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail.header_addresses import addresses, rewritten
@@ -94,7 +94,7 @@ def test_any_octets_are_an_address_or_refused(octets: bytes) -> None:
 
 def deliver(
     router: RuleRouter, *recipients: str, sender: str = "joe", message: bytes = MESSAGE
-) -> list[Outcome]:
+) -> list[DeliveryOutcome]:
     entry = QueueEntry("ID", sender, router.expand(tuple(map(Target, recipients))))
     return list(router.deliver(entry, message))
 
@@ -330,7 +330,7 @@ def test_a_fifo_in_place_of_a_mailbox_is_not_waited_for(tmp_path: Path) -> None:
 # LMTP
 
 
-def states(outcomes: list[Outcome]) -> dict[str, str]:
+def states(outcomes: list[DeliveryOutcome]) -> dict[str, str]:
     return {
         one.target.address: one.mailer
         if one.error is None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.mta.mail.draft import Path
+from filterd.mta.mail.draft import EnvelopePath
 from filterd.mta.smtp.parameters import (
     announced_size,
     bad_recipient_parameter,
@@ -14,8 +14,8 @@ from filterd.mta.smtp.parameters import (
 )
 
 
-def path(text: str) -> Path:
-    return Path("a@x.test", "<a@x.test>", tuple(text.split()))
+def path(text: str) -> EnvelopePath:
+    return EnvelopePath("a@x.test", "<a@x.test>", tuple(text.split()))
 
 
 def told(text: str, *, recipient: bool = False, dsn: bool = True) -> str:
@@ -119,7 +119,7 @@ def test_the_last_size_counts() -> None:
 @pytest.mark.slow
 @given(st.lists(st.text(st.characters(codec="latin-1"), max_size=30), max_size=5))
 def test_any_parameters_are_valid_or_refused(words: list[str]) -> None:
-    one = Path("a", "<a>", tuple(words))
+    one = EnvelopePath("a", "<a>", tuple(words))
     for check in (bad_sender_parameter, bad_recipient_parameter):
         reply = check(one)
         assert reply is None or reply.code >= 500

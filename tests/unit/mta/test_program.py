@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from filterd.mta.delivery.program import Program, prepared
+from filterd.mta.delivery.program import DeliveryProgram, prepared
 from filterd.mta.delivery.router import DeliveryError
 
 
-def program(script: str, *words: str) -> Program:
-    return Program("/bin/sh", ("sh", "-c", script, "sh", *words))
+def program(script: str, *words: str) -> DeliveryProgram:
+    return DeliveryProgram("/bin/sh", ("sh", "-c", script, "sh", *words))
 
 
 def test_a_program_gets_the_message_and_its_words(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ def test_exit_statuses(script: str, temporary: bool, code: str, text: str) -> No
 @pytest.mark.parametrize("words", [("x",), ("x\0y",), ()])
 def test_a_program_that_is_not_there_may_come_back(words: tuple[str, ...]) -> None:
     with pytest.raises(DeliveryError) as caught:
-        Program("/no/such", words).run(b"")
+        DeliveryProgram("/no/such", words).run(b"")
     assert caught.value.temporary
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.mta.delivery.router import DeliveryError, Outcome
+from filterd.mta.delivery.router import DeliveryError, DeliveryOutcome
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.queue.bounce import Bouncer
@@ -43,16 +43,16 @@ class Deliveries:
     def expand(self, targets: tuple[Target, ...]) -> tuple[Target, ...]:
         return targets
 
-    def deliver(self, entry: QueueEntry, message: bytes) -> Iterator[Outcome]:
+    def deliver(self, entry: QueueEntry, message: bytes) -> Iterator[DeliveryOutcome]:
         for target in entry.targets:
             error = self.sue if target.address == "sue" else None
             if isinstance(error, DeliveryError):
-                yield Outcome(target, error=error)
+                yield DeliveryOutcome(target, error=error)
             elif error is not None:
                 raise error
             else:
                 self.delivered.append(target.address)
-                yield Outcome(target, "local", target.address)
+                yield DeliveryOutcome(target, "local", target.address)
 
 
 def attempts(spool: Spool, router: Deliveries, *before: Callable[[], None]) -> None:
@@ -134,7 +134,7 @@ def test_words_of_another_server_do_not_break_the_report(spool: Spool) -> None:
     router = Deliveries(NEVER)
     reports: list[bytes] = []
 
-    def deliver(entry: QueueEntry, message: bytes) -> Iterator[Outcome]:
+    def deliver(entry: QueueEntry, message: bytes) -> Iterator[DeliveryOutcome]:
         if entry.is_report:
             reports.append(message)
         yield from Deliveries.deliver(router, entry, message)

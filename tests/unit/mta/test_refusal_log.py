@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.mta.milters.answers import Answer, Kind
+from filterd.mta.milters.answers import AnswerKind, MilterAnswer
 from filterd.mta.postfix.refusal_log import refusal_line as postfix_line
 from filterd.mta.sendmail.refusal_log import refusal_line as sendmail_line
 from filterd.mta.smtp.refusal_log import RefusedClient, RefusedCommand
 from filterd.mta.smtp.replies import SmtpReply
 
-REJECT = Answer(Kind.REJECT)
+REJECT = MilterAnswer(AnswerKind.REJECT)
 NO = SmtpReply.of("550 5.7.1 no")
 NOBODY = RefusedClient("localhost", "127.0.0.1")
 
@@ -23,16 +23,16 @@ NOBODY = RefusedClient("localhost", "127.0.0.1")
         (RefusedCommand("EHLO", "client.test"), REJECT, "helo=client.test, reject=550 5.7.1 no"),
         (RefusedCommand("DATA"), REJECT, "cmd=data, reject=550 5.7.1 no"),
         (RefusedCommand("END-OF-MESSAGE"), REJECT, "data, reject=550 5.7.1 no"),
-        (RefusedCommand("END-OF-MESSAGE"), Answer(Kind.DISCARD), "data, discard"),
+        (RefusedCommand("END-OF-MESSAGE"), MilterAnswer(AnswerKind.DISCARD), "data, discard"),
         (
             RefusedCommand("MAIL", "<ann>"),
-            Answer(Kind.CLOSE),
+            MilterAnswer(AnswerKind.CLOSE),
             "from=<ann>, reject=421, errormode=4",
         ),
         (RefusedCommand("MAIL", "<a\r\nb>"), REJECT, "from=<a??b>, reject=550 5.7.1 no"),
     ],
 )
-def test_sendmails_line(command: RefusedCommand, answer: Answer, line: str) -> None:
+def test_sendmails_line(command: RefusedCommand, answer: MilterAnswer, line: str) -> None:
     assert sendmail_line(command, NOBODY, answer, NO) == f"Milter: {line}"
 
 
@@ -48,6 +48,6 @@ def test_postfixs_line() -> None:
         "milter-reject: RCPT from localhost[127.0.0.1]: 550 5.7.1 no; "
         "from=<ann@x.test> to=<joe> proto=ESMTP helo=<client.test>"
     )
-    assert postfix_line(RefusedCommand("CONNECT"), NOBODY, Answer(Kind.DISCARD), NO) == (
-        "milter-discard: CONNECT from localhost[127.0.0.1]: proto=SMTP"
-    )
+    assert postfix_line(
+        RefusedCommand("CONNECT"), NOBODY, MilterAnswer(AnswerKind.DISCARD), NO
+    ) == ("milter-discard: CONNECT from localhost[127.0.0.1]: proto=SMTP")

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from filterd.mta.delivery.forward import ForwardFile, forward_file
-from filterd.mta.delivery.program import Program
+from filterd.mta.delivery.program import DeliveryProgram
 from filterd.mta.delivery.router import ConfigurationError, DeliveryError
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail import users
 from filterd.mta.sendmail.lists import INCLUDE_LIMIT
 from filterd.mta.sendmail.router import RuleRouter
-from filterd.mta.sendmail.users import LocalUsers, User
+from filterd.mta.sendmail.users import LocalUsers, PasswdUser
 from filterd.mta.sendmail.verify import RuleVerifier
 from tests.helpers.mini_cf import router as router_of
 
@@ -167,9 +167,9 @@ USERS = frozenset(("joe", "sue", "news", "uucp", "man", "mail", "proxy"))
 def test_lists_that_name_each_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, name: str, shown: str
 ) -> None:
-    def find(users: LocalUsers, name: str) -> User | None:
+    def find(users: LocalUsers, name: str) -> PasswdUser | None:
         del users
-        return User(name, "/nowhere", 1, 1) if name in USERS else None
+        return PasswdUser(name, "/nowhere", 1, 1) if name in USERS else None
 
     monkeypatch.setattr(LocalUsers, "find", find)
     aliases = tmp_path / "aliases"
@@ -274,7 +274,7 @@ def test_for_a_forward_file_the_users_shell_counts(
     monkeypatch.setattr(users, "SHELLS", tmp_path / "none")
     path = tmp_path / "forward"
     path.write_text('\n"|/bin/cat"\n')
-    user = users.User(ME.pw_name, str(tmp_path), ME.pw_uid, ME.pw_gid)
+    user = users.PasswdUser(ME.pw_name, str(tmp_path), ME.pw_uid, ME.pw_gid)
     monkeypatch.setattr(LocalUsers, "find", lambda *_: user)
     monkeypatch.setattr(LocalUsers, "shell_trouble", lambda *given: f"{given[1:]}")
     router = router_of(f"O ForwardPath={path}", flags="w")
@@ -409,13 +409,13 @@ def test_as_whom_root_runs_programs(
 ) -> None:
     ran: list[object] = []
 
-    def run(program: Program, message: bytes, user: str = "") -> str:
+    def run(program: DeliveryProgram, message: bytes, user: str = "") -> str:
         del message
         ran.append((program.words[0], program.uid, user))
         return "done"
 
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(Program, "run", run)
+    monkeypatch.setattr(DeliveryProgram, "run", run)
     aliases = tmp_path / "aliases"
     aliases.write_text(f"list: {alias}\n")
     router = router_of(*([option] if option else []), aliases=aliases)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.mta.mail.draft import Path
-from filterd.mta.milters.answers import CONTINUE, Answer, Kind
+from filterd.mta.mail.draft import EnvelopePath
+from filterd.mta.milters.answers import CONTINUE, AnswerKind, MilterAnswer
 from filterd.mta.postfix.replies import PostfixReplies
 from filterd.mta.postfix.rules import RULES as POSTFIX
 from filterd.mta.sendmail.replies import SendmailReplies
@@ -19,7 +19,7 @@ from filterd.mta.smtp.commands import SmtpSession
 from filterd.mta.smtp.replies import Replies, SmtpReply
 from filterd.mta.smtp.session import SessionLimits, SessionOptions
 
-Outcome = Answer | SmtpReply
+Outcome = MilterAnswer | SmtpReply
 Says = Callable[[events.Event], Outcome]
 
 
@@ -46,7 +46,7 @@ class Table:
             self.session.settle(self._says(event), queue_id="ID", recipient=self._first(event))
         return self.session.data_to_send().decode()
 
-    def _first(self, event: events.Event) -> Path | None:
+    def _first(self, event: events.Event) -> EnvelopePath | None:
         """The first path of the message for a recipient, as a router without rules sees it."""
         if not isinstance(event, events.RcptCommand) or self._says(event) is not CONTINUE:
             return None
@@ -80,7 +80,11 @@ def greeted(says: Says = lambda _: CONTINUE, **more: object) -> Table:
     return table
 
 
-REJECT, TEMPFAIL, CLOSE = Answer(Kind.REJECT), Answer(Kind.TEMPFAIL), Answer(Kind.CLOSE)
+REJECT, TEMPFAIL, CLOSE = (
+    MilterAnswer(AnswerKind.REJECT),
+    MilterAnswer(AnswerKind.TEMPFAIL),
+    MilterAnswer(AnswerKind.CLOSE),
+)
 
 
 def test_a_reply_of_one_line_is_one_line() -> None:
@@ -255,7 +259,7 @@ def test_a_filter_closes_the_session(event: type[events.Event], script: str) -> 
     ],
 )
 def test_a_filters_text_as_sendmail_says_it(text: bytes, mail: str, dot: str) -> None:
-    answer = Answer(Kind.REPLY, text)
+    answer = MilterAnswer(AnswerKind.REPLY, text)
     said = greeted(on(events.MailCommand, answer)).feed(b"MAIL FROM:<a@x>\r\n")
     assert said.strip().split("\r\n") == mail.split("|")
     table = greeted(on(events.MessageData, answer))

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from filterd.cli.quarantine import app
 from filterd.config.load import Settings
-from filterd.digest.ledger import Ledger
+from filterd.digest.ledger import DigestLedger
 from filterd.doctor.findings import Level
 from filterd.doctor.servers import store as doctor_store
 from filterd.quarantine import QuarantineSettings, Store, StoreError
@@ -210,14 +210,14 @@ def test_the_upkeep_adds_what_the_index_lost(
 
 
 def test_who_was_told_what_is_taken_over(store: Store) -> None:
-    ledger = Ledger(store.index)
+    ledger = DigestLedger(store.index)
     ledger.claim("joe@mx.test", 0.0, 5.0, 1.0)
     ledger.settle("joe@mx.test", 5.0)
     with store.index.connection() as connection:
         connection.execute(sa.text("UPDATE alembic_version SET version_num = '9999'"))
     store.close()
     assert store.fsck().aside
-    assert not Ledger(store.index).claim("joe@mx.test", 0.0, 5.0, 1e6)
+    assert not DigestLedger(store.index).claim("joe@mx.test", 0.0, 5.0, 1e6)
 
 
 def test_a_lock_is_no_damage(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

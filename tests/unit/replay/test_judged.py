@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.replay.judged import TAKEN, Judged, Pair, Summary
+from filterd.replay.judged import TAKEN, Judged, JudgedSummary, Pair
 
 
 def pair(before: Judged, after: Judged) -> Pair:
@@ -76,7 +76,7 @@ def test_nothing_differs_from_itself(one: Judged) -> None:
 
 @given(st.lists(st.tuples(JUDGEMENTS, JUDGEMENTS)))
 def test_a_summary_counts_every_message_once(pairs: list[tuple[Judged, Judged]]) -> None:
-    summary = Summary()
+    summary = JudgedSummary()
     for before, after in pairs:
         summary.add(pair(before, after))
     told = summary.to_json()

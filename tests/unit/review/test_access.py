@@ -12,7 +12,7 @@ from filterd.config.load import load
 from filterd.message import Envelope, Recipient
 from filterd.quarantine import GoneError, StoreError, UnknownIdError
 from filterd.quarantine.query import Query
-from filterd.review.access import ID_SHOWN, Access, Look
+from filterd.review.access import ID_SHOWN, Access, MessageView
 from filterd.review.actions import ActionError, ActionRequest, ActionResult, ReviewActions
 from filterd.review.reviewer import Reviewer
 from filterd.review.rights import (
@@ -404,7 +404,7 @@ def test_a_look_shows_ones_own_recipients_and_what_concerns_them(actions: Review
     }
     assert [one.recipient for one in part.deliveries] == [JOE]
 
-    def told(look: Look) -> list[tuple[str, str, tuple[str, ...]]]:
+    def told(look: MessageView) -> list[tuple[str, str, tuple[str, ...]]]:
         # The intent and the result of a release are one thing here.
         events = [(event.what, event.who, event.recipients) for event in look.events]
         return list(dict.fromkeys(event for event in events if event[0] != "releasing"))

@@ -11,7 +11,7 @@ import pytest
 
 from filterd.review.accounts import Accounts
 from filterd.review.principals import PrincipalError
-from filterd.review.tokens import Tokens
+from filterd.review.tokens import TokenFile
 
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery"
@@ -159,7 +159,7 @@ WRONG_LIMITS = [
 def test_limits_that_fit_nobody_are_refused_alike(
     accounts: Accounts, tmp_path: Path, domains: list[str], recipients: list[str]
 ) -> None:
-    tokens = Tokens(tmp_path / "tokens.json")
+    tokens = TokenFile(tmp_path / "tokens.json")
     said = []
     for add in (
         lambda: accounts.add("bob", PASSWORD, "reviewer", domains, recipients),
@@ -178,6 +178,6 @@ def test_limits_have_one_spelling(accounts: Accounts, tmp_path: Path) -> None:
     bob = accounts.add("bob", PASSWORD, "reviewer", *limits)
     assert bob.domains == ("mx.example", "müller.example")
     assert bob.recipients == ("ann@mx.example", "joe+x@b.example")
-    tokens = Tokens(tmp_path / "tokens.json")
+    tokens = TokenFile(tmp_path / "tokens.json")
     tokens.add("bob", "reviewer", *limits)
     assert (tokens.all()[0].domains, tokens.all()[0].recipients) == (bob.domains, bob.recipients)

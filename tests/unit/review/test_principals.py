@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from filterd.review.accounts import Accounts
 from filterd.review.principals import Kind, Principal, PrincipalError, decode, encode
-from filterd.review.tokens import Tokens
+from filterd.review.tokens import TokenFile
 
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery"
@@ -75,16 +75,16 @@ def test_accounts_of_format_1_keep_working_and_become_format_2(tmp_path: Path) -
 
 
 def test_tokens_of_format_1_keep_working_and_become_format_2(tmp_path: Path) -> None:
-    made = Tokens(tmp_path / "new.json")
+    made = TokenFile(tmp_path / "new.json")
     secret = made.add("robot", "admin")
     digest = made.all()[0].secret
-    tokens = Tokens(old_tokens(tmp_path / "tokens.json", digest))
+    tokens = TokenFile(old_tokens(tmp_path / "tokens.json", digest))
     robot = tokens.find(secret)
     assert robot is not None
     assert (robot.made, robot.domains) == ("2026-11-01T10:00:00+00:00", ("mx.example",))
     tokens.add("other", "admin")
     assert json.loads(tokens.path.read_text())["kind"] == "token"
-    assert Tokens(tokens.path).find(secret) == robot
+    assert TokenFile(tokens.path).find(secret) == robot
 
 
 def test_a_limit_of_format_1_that_fits_nobody_locks_nobody_out(
@@ -93,14 +93,14 @@ def test_a_limit_of_format_1_that_fits_nobody_locks_nobody_out(
     """Versions before took `--domain a,b` for a token, and it saw nothing."""
     path = old_tokens(tmp_path / "tokens.json", DIGEST, domains=["a.example,b.example"])
     with caplog.at_level(logging.WARNING):
-        (robot,) = Tokens(path).all()
+        (robot,) = TokenFile(path).all()
     assert robot.domains == ()
     assert not robot.reviewer.may_see(["joe@a.example"])
     (said,) = caplog.messages
     assert said.startswith(f"{path}: token 1 ('robot'): domains: 'a.example,b.example' has several")
     assert "expected a domain such as mx.example" in said
-    Tokens(path).add("other", "admin")
-    assert [one.name for one in Tokens(path).all()] == ["other", "robot"]
+    TokenFile(path).add("other", "admin")
+    assert [one.name for one in TokenFile(path).all()] == ["other", "robot"]
 
 
 GOOD: dict[str, Any] = {
@@ -137,7 +137,7 @@ def test_what_is_wrong_in_an_entry_is_named(
     value = {"format": 2, "kind": "token", "principals": entries}
     path = written(tmp_path / "tokens.json", value)
     with pytest.raises(PrincipalError) as caught:
-        Tokens(path).all()
+        TokenFile(path).all()
     assert str(caught.value).startswith(f"{path}: ")
     assert said in str(caught.value)
 
@@ -147,7 +147,7 @@ def test_what_is_missing_is_named(tmp_path: Path, key: str) -> None:
     entry = {name: value for name, value in GOOD.items() if name != key}
     value = {"format": 2, "kind": "token", "principals": [entry]}
     with pytest.raises(PrincipalError, match=f"token 1.*: {key} is "):
-        Tokens(written(tmp_path / "t.json", value)).all()
+        TokenFile(written(tmp_path / "t.json", value)).all()
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_what_is_missing_is_named(tmp_path: Path, key: str) -> None:
 def test_files_that_are_wrong(tmp_path: Path, value: object, said: str) -> None:
     path = written(tmp_path / "tokens.json", value)
     with pytest.raises(PrincipalError) as caught:
-        Tokens(path).all()
+        TokenFile(path).all()
     assert str(caught.value).startswith(str(path))
     assert said in str(caught.value)
 
@@ -176,7 +176,7 @@ def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b" " * ((4 << 20) + 1))
     path.chmod(0o600)
     with pytest.raises(PrincipalError, match="is larger than 4 MB"):
-        Tokens(path).all()
+        TokenFile(path).all()
 
 
 names = st.from_regex(r"[A-Za-z0-9._@+-]{1,64}", fullmatch=True)

@@ -43,9 +43,15 @@ class Archive:
         self.history: History = open_history(settings)
 
     def keep(
-        self, id: str, at: float, *to: str, subject: str = "hello", sender: str = "ann@a.example",
-        author: str = "Ann <ann@a.example>", **more: object,
-    ) -> None:  # fmt: skip
+        self,
+        id: str,
+        at: float,
+        *to: str,
+        subject: str = "hello",
+        sender: str = "ann@a.example",
+        author: str = "Ann <ann@a.example>",
+        **more: object,
+    ) -> None:
         data = f"From: {author}\r\nSubject: {subject}\r\nMessage-ID: <{id}@a>\r\n\r\nx\r\n".encode()
         recipients = to or (JOE,)
         self.actions.store.put(
@@ -140,13 +146,24 @@ def test_conditions_mean_the_same_in_both(archive: Archive, asked: str, ids: lis
     subject, author = "Viele GRUSSE: Red shoes", "Shop <news@shop.example>"
     more = {"virus": "Eicar-Test", "attachments": ("Report.PDF",), "symbols": symbols}
     archive.keep(
-        "k1", AT, subject=subject, author=author, sender="bounces@list.example",
-        reason="virus", **more,
-    )  # fmt: skip
+        "k1",
+        AT,
+        subject=subject,
+        author=author,
+        sender="bounces@list.example",
+        reason="virus",
+        **more,
+    )
     archive.note(
-        "h2", AT + 1, queue_id="QUEUE1", subject=subject, header_from=author,
-        sender="bounces@list.example", client="a.example[192.0.2.1]", **more,
-    )  # fmt: skip
+        "h2",
+        AT + 1,
+        queue_id="QUEUE1",
+        subject=subject,
+        header_from=author,
+        sender="bounces@list.example",
+        client="a.example[192.0.2.1]",
+        **more,
+    )
     assert archive.find(asked) == ids
 
 

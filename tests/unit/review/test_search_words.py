@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from filterd.review.search_words import (
     TEXT_LIMIT,
-    Search,
+    SearchConditions,
     SearchError,
     Term,
     document,
@@ -87,7 +87,7 @@ def test_conditions() -> None:
         "symbol:bayes_99 action:reject reason:spam state:held since:2026-11-23 "
         "until:2026-11-24T12:00"
     )
-    assert found == Search(
+    assert found == SearchConditions(
         (),
         ("bayes_99",),
         "reject",
@@ -96,7 +96,7 @@ def test_conditions() -> None:
         datetime(2026, 11, 23).timestamp(),
         datetime(2026, 11, 24, 12).timestamp(),
     )
-    assert read("  ") == Search()
+    assert read("  ") == SearchConditions()
     assert read("a a").terms == (Term("", ("a",)),) * 2
 
 

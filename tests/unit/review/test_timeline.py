@@ -12,7 +12,7 @@ from filterd.chain.verdict import Action, Outcome
 from filterd.maillog.log import MailLog
 from filterd.maillog.settings import MailLogSettings
 from filterd.quarantine.journal import Event
-from filterd.review.timeline import Step, in_words, timeline
+from filterd.review.timeline import TimelineStep, in_words, timeline
 from tests.helpers.reports import record
 
 AT = datetime(2026, 11, 30, 11).timestamp()
@@ -37,7 +37,7 @@ def log(folder: Path, *lines: str) -> MailLog:
 NOTHING = MailLog(MailLogSettings())
 
 
-def words(steps: Sequence[Step]) -> list[str]:
+def words(steps: Sequence[TimelineStep]) -> list[str]:
     return [in_words(step) for step in steps]
 
 
@@ -59,10 +59,15 @@ def test_from_its_arrival_to_the_mailbox(tmp_path: Path) -> None:
         Event("viewed", "m1", "web:bob", time=AT + 3),
         Event("releasing", "m1", "web:bob", (JOE,), "asked for it", time=AT + 4),
         Event(
-            "released", "m1", "web:bob", (JOE,), reply="250 Ok: queued as BBBBB2",
-            queue_id="BBBBB2", time=AT + 5,
+            "released",
+            "m1",
+            "web:bob",
+            (JOE,),
+            reply="250 Ok: queued as BBBBB2",
+            queue_id="BBBBB2",
+            time=AT + 5,
         ),
-    ]  # fmt: skip
+    ]
     said = log(
         tmp_path,
         line(0, "CCCCC3", SUE, "dsn=2.0.0, status=sent (of another message)"),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from filterd.message import Client, Envelope, Message, Recipient
 from filterd.review import warnings
 from filterd.review.look_alikes import look_alike, skeleton
-from filterd.review.warnings import Link, WarningKind, warnings_of
+from filterd.review.warnings import ShownLink, WarningKind, warnings_of
 
 TO = ("joe@bank.example",)
 
@@ -20,7 +20,7 @@ def of(
     """Kind and text of each warning."""
     envelope = Envelope(sender, tuple(map(Recipient, to)), Client("c.example", "192.0.2.1"))
     data = header.encode().replace(b"\n", b"\r\n") + b"\r\n\r\ntext\r\n"
-    found = warnings_of(Message(data, envelope), [Link(*one) for one in links], to)
+    found = warnings_of(Message(data, envelope), [ShownLink(*one) for one in links], to)
     return [(str(one.kind), one.text) for one in found]
 
 

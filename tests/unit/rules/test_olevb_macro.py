@@ -71,7 +71,7 @@ MACRO_WORD = WORD | {"word/vbaProject.bin": b"Attribute VB_Name AutoOpen"}
         (b"PK and no archive", "a.zip", set()),
         (MACROS, "a.txt", set()),
     ],
-)  # fmt: skip
+)
 def test_what_is_found(data: bytes, name: str, hits: set[str]) -> None:
     mail = message(attached("application/octet-stream", data, name))
     tests = {

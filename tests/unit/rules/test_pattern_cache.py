@@ -6,14 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from filterd.rules.conf.rule import Pattern
+from filterd.rules.conf.rule import RulePattern
 from filterd.rules.pattern_cache import NAME, PatternCache
-from filterd.rules.patterns.texts import Texts
+from filterd.rules.patterns.texts import PatternTexts
 
 pytestmark = pytest.mark.slow
 
-PATTERNS = [Pattern("one+", "i"), Pattern(r"\d{3}"), Pattern("(a)(?=b)"), Pattern("t(?:wo|hree)")]
-TEXTS = Texts((b"x ONE", b"two 12", b"ab"))
+PATTERNS = [
+    RulePattern("one+", "i"),
+    RulePattern(r"\d{3}"),
+    RulePattern("(a)(?=b)"),
+    RulePattern("t(?:wo|hree)"),
+]
+TEXTS = PatternTexts((b"x ONE", b"two 12", b"ab"))
 
 
 def made(folder: Path | None) -> tuple[PatternCache, list[int]]:

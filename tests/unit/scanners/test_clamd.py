@@ -17,7 +17,7 @@ from filterd.scanners.answer import CLEAN, GivenUp, Infected, ScannerError, Unav
 from filterd.scanners.clamd.client import ClamdClient
 from filterd.scanners.clamd.package import clamd
 from filterd.scanners.clamd.scanner import ClamdScanner
-from filterd.scanners.clamd.server import ClamdError, ClamdServer, RefusedError, SilentError
+from filterd.scanners.clamd.server import ClamdError, ClamdServer, CommandRefusedError, SilentError
 from filterd.scanners.clamd.session import ClamdSessions
 from filterd.scanners.clamd.stats import ClamdStats
 from tests.helpers.certificates import server_context
@@ -51,7 +51,7 @@ def test_a_refused_command_is_not_a_clamd_that_is_down(tmp_path: Path) -> None:
     with Scanner(finds(BAD, "Evil"), tmp_path / "s", refuses_version=True, says={}) as scanner:
         server = ClamdServer.parse(scanner.address)
         for command in (server.version, server.stats, server.reload):
-            with pytest.raises(RefusedError, match="refuses"):
+            with pytest.raises(CommandRefusedError, match="refuses"):
                 command(5)
         assert ClamdScanner(server, 5).scan(BAD, later()) == Infected("Evil")
         with pytest.raises(ScannerError, match="refuses"):

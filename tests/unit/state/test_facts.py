@@ -36,8 +36,14 @@ def test_a_word_cannot_pass_for_two() -> None:
 def test_the_former_slot_fades() -> None:
     window = Window(HOUR).plus(10, START)
     assert [window.at(START + share * HOUR) for share in (0, 0.5, 1, 1.25, 1.5, 2, 3)] == [
-        10, 10, 10, 7.5, 5, 0, 0,
-    ]  # fmt: skip
+        10,
+        10,
+        10,
+        7.5,
+        5,
+        0,
+        0,
+    ]
 
 
 def test_counting_goes_on_in_the_next_slot() -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from filterd.system.address import Address, AddressError
+from filterd.system.address import AddressError, ListenAddress
 
 
-def listener(kind: str, folder: Path) -> tuple[socket.socket, Address]:
+def listener(kind: str, folder: Path) -> tuple[socket.socket, ListenAddress]:
     """A listening socket and its address as the settings write it."""
     if kind == "unix":
         path = folder / "filter.sock"
@@ -33,7 +33,7 @@ def listener(kind: str, folder: Path) -> tuple[socket.socket, Address]:
         text = f"{kind}:{server.getsockname()[1]}@{host}"
     server.listen()
     server.settimeout(5)
-    return server, Address.parse(text)
+    return server, ListenAddress.parse(text)
 
 
 @pytest.mark.parametrize("kind", ["unix", "inet", "inet6"])
@@ -88,7 +88,7 @@ def test_a_listener_with_a_full_queue_is_not_waited_for(tmp_path: Path) -> None:
     ],
 )
 def test_addresses(text: str, expected: str) -> None:
-    assert Address.parse(text).text == expected
+    assert ListenAddress.parse(text).text == expected
 
 
 @pytest.mark.parametrize(
@@ -105,12 +105,12 @@ def test_addresses(text: str, expected: str) -> None:
 )
 def test_addresses_that_are_none(text: str, hint: str) -> None:
     with pytest.raises(AddressError, match=re.escape(hint)):
-        Address.parse(text)
+        ListenAddress.parse(text)
 
 
 def test_only_a_dead_socket_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "s"
-    address = Address.parse(f"unix:{path}")
+    address = ListenAddress.parse(f"unix:{path}")
     address.clear()
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
@@ -125,10 +125,10 @@ def test_only_a_dead_socket_is_removed(tmp_path: Path) -> None:
         address.clear()
     assert path.read_text() == "precious"
     with pytest.raises(AddressError, match="no such folder"):
-        Address.parse(f"unix:{tmp_path}/missing/s").clear()
+        ListenAddress.parse(f"unix:{tmp_path}/missing/s").clear()
 
 
 def test_unknown_group(tmp_path: Path) -> None:
     (tmp_path / "s").touch()
     with pytest.raises(AddressError, match="no group 'nobody-has-this'"):
-        Address.parse(f"unix:{tmp_path}/s").protect(0o660, "nobody-has-this")
+        ListenAddress.parse(f"unix:{tmp_path}/s").protect(0o660, "nobody-has-this")

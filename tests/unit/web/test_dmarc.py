@@ -12,7 +12,7 @@ import pytest
 from httpx import Response
 
 from filterd.dmarc import received
-from filterd.dmarc.files import Found
+from filterd.dmarc.files import FoundReport
 from tests.helpers.api import Program, tokens_of
 from tests.helpers.feedback import feedback, record
 from tests.helpers.site import Site, text_of, token_in
@@ -104,7 +104,7 @@ def test_a_folder_is_read_again_only_if_it_changed(
     reads: list[Path] = []
     original = received.reports_in_file
 
-    def noted(path: Path) -> Iterator[Found]:
+    def noted(path: Path) -> Iterator[FoundReport]:
         reads.append(path)
         return original(path)
 
@@ -122,7 +122,7 @@ def test_what_was_read_slowly_stands_for_a_while(
     """A stranger sends a slow report each minute, and an admin looks at the page."""
     now, reads, original = [1000.0], 0, received.reports_in_file
 
-    def slow(path: Path) -> Iterator[Found]:
+    def slow(path: Path) -> Iterator[FoundReport]:
         nonlocal reads
         reads += 1
         now[0] += 6.0

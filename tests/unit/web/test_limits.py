@@ -6,7 +6,7 @@ import pytest
 
 from filterd.quarantine.journal import Event
 from filterd.review.principals import tokens_path
-from filterd.review.tokens import Tokens
+from filterd.review.tokens import TokenFile
 from tests.helpers.receiving_mta import Mta
 from tests.helpers.reports import record
 from tests.helpers.site import Site, text_of
@@ -127,7 +127,7 @@ def test_a_reviewer_cannot_guess_hidden_recipients(bob: Site, name: str) -> None
             )
         ]
     )
-    secret = Tokens(tokens_path(bob.state.settings)).add("robot", "reviewer", ["mx.example"])
+    secret = TokenFile(tokens_path(bob.state.settings)).add("robot", "reviewer", ["mx.example"])
 
     def hits(wish: str) -> list[bool]:
         headers = {"Authorization": f"Bearer {secret}"}

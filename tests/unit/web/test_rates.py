@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from filterd.config.assembly import site_state
-from filterd.filters.rates.counting import Rates
+from filterd.filters.rates.counting import RateCounts
 from filterd.filters.rates.settings import RefusedShare
 from tests.helpers.site import Site, text_of, with_rates
 
@@ -24,7 +24,7 @@ def limited(tmp_path: Path) -> Site:
 
 
 def hold(site: Site, name: str) -> None:
-    rates = Rates(site_state(site.state.settings))
+    rates = RateCounts(site_state(site.state.settings))
     rates.judge(RefusedShare(messages=1), name, True, time.time())
 
 

@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from filterd.cli.app import _command
-from filterd.review.tokens import Tokens
+from filterd.review.tokens import TokenFile
 from tests.helpers.reports import record
 from tests.helpers.site import Site, text_of
 
@@ -72,7 +72,7 @@ def test_what_cannot_be_understood_shows_nothing_and_says_why(lived: tuple[Site,
 
 def test_by_rest(lived: tuple[Site, str]) -> None:
     site, id = lived
-    secret = Tokens(site.state.tokens.path).add("robot", "reviewer", ["mx.example"])
+    secret = TokenFile(site.state.tokens.path).add("robot", "reviewer", ["mx.example"])
     program = TestClient(
         site.app, base_url=site.base, headers={"Authorization": f"Bearer {secret}"}
     )

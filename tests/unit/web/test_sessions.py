@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.web.sessions import OWN_LIMIT, SESSION_LIMIT, WebSessions
-from filterd.web.throttle import ACCOUNT_FACTOR, KEY_LIMIT, SITE_FACTOR, Devices, Throttle, network
+from filterd.web.throttle import (
+    ACCOUNT_FACTOR,
+    KEY_LIMIT,
+    SITE_FACTOR,
+    Devices,
+    LoginThrottle,
+    network,
+)
 from tests.helpers.clock import Clock
 
 
@@ -70,11 +77,11 @@ def test_the_token_of_a_form_is_the_sessions_own(sessions: WebSessions) -> None:
 
 
 @pytest.fixture
-def throttle(clock: Clock) -> Throttle:
-    return Throttle(attempts=3, window=600, clock=clock)
+def throttle(clock: Clock) -> LoginThrottle:
+    return LoginThrottle(attempts=3, window=600, clock=clock)
 
 
-def test_an_address_that_fails_has_to_wait(throttle: Throttle, clock: Clock) -> None:
+def test_an_address_that_fails_has_to_wait(throttle: LoginThrottle, clock: Clock) -> None:
     for _ in range(3):
         assert throttle.attempt("192.0.2.1", "ann") == 0
     assert throttle.attempt("192.0.2.1", "ann") == 600
@@ -84,7 +91,7 @@ def test_an_address_that_fails_has_to_wait(throttle: Throttle, clock: Clock) -> 
     assert throttle.attempt("192.0.2.1", "ann") == 0
 
 
-def test_an_address_that_tries_many_accounts_has_to_wait(throttle: Throttle) -> None:
+def test_an_address_that_tries_many_accounts_has_to_wait(throttle: LoginThrottle) -> None:
     throttle.attempt("192.0.2.1", "ann")
     throttle.succeeded("192.0.2.1", "ann")
     for number in range(3 * SITE_FACTOR):
@@ -94,7 +101,7 @@ def test_an_address_that_tries_many_accounts_has_to_wait(throttle: Throttle) -> 
     assert throttle.attempt("192.0.2.1", "ann") == 0, "who was there before is not shut out"
 
 
-def test_a_browser_that_was_there_before_has_a_count_of_its_own(throttle: Throttle) -> None:
+def test_a_browser_that_was_there_before_has_a_count_of_its_own(throttle: LoginThrottle) -> None:
     devices = Devices(b"key")
     mine = devices.known("ann", devices.new("ann"))
     for _ in range(3):
@@ -128,14 +135,14 @@ def test_nobody_makes_a_browsers_cookie() -> None:
     assert not Devices(b"other").known("ann", cookie)
 
 
-def test_success_does_not_count(throttle: Throttle) -> None:
+def test_success_does_not_count(throttle: LoginThrottle) -> None:
     for _ in range(10):
         assert throttle.attempt("192.0.2.1", "ann") == 0
         throttle.succeeded("192.0.2.1", "ann")
 
 
 def test_an_account_that_many_attack_stays_open_to_who_was_there_before(
-    throttle: Throttle,
+    throttle: LoginThrottle,
 ) -> None:
     assert throttle.attempt("192.0.2.1", "ann") == 0
     throttle.succeeded("192.0.2.1", "ann")
@@ -161,7 +168,7 @@ def test_a_site_is_an_address_or_a_network(address: str, site: str) -> None:
 
 
 @pytest.mark.slow
-def test_what_is_remembered_has_a_limit(throttle: Throttle) -> None:
+def test_what_is_remembered_has_a_limit(throttle: LoginThrottle) -> None:
     for number in range(KEY_LIMIT + 10):
         throttle.attempt(str(number), str(number))
         throttle.attempt(str(number), str(number), str(number))
@@ -174,7 +181,7 @@ def test_what_is_remembered_has_a_limit(throttle: Throttle) -> None:
 def test_no_account_is_tried_more_often_than_the_limits_say(
     tries: list[tuple[str, str, bool]],
 ) -> None:
-    throttle = Throttle(attempts=2, window=600, clock=lambda: 0.0)
+    throttle = LoginThrottle(attempts=2, window=600, clock=lambda: 0.0)
     made: Counter[tuple[str, str]] = Counter()
     for address, account, right in tries:
         if throttle.attempt(address, account) == 0:

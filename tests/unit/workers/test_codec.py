@@ -17,7 +17,7 @@ from filterd.chain.findings import NOTHING_FOUND, Findings
 from filterd.chain.outgoing import spliced
 from filterd.chain.pipeline import PipelineResult
 from filterd.chain.policy import Decision
-from filterd.chain.report import Arrival, Form, ScanReport, names, values
+from filterd.chain.report import Arrival, ReportForm, ScanReport, names, values
 from filterd.chain.verdict import (
     Action,
     AddField,
@@ -173,7 +173,7 @@ def test_nobody_finds_out_details_that_are_not_sent() -> None:
     report = ScanReport(**values(ARRIVAL), action=Action.ACCEPT, symbols=(symbol,))
     head = encode_answer(PipelineResult(Decision(Action.ACCEPT), Examination(), report))
     assert (asked, b"why" in head) == ([], False)
-    assert "why" in str(encode_report(report, Form.WHOLE))
+    assert "why" in str(encode_report(report, ReportForm.WHOLE))
     assert asked == ["A"]
 
 

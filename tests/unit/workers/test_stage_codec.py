@@ -32,7 +32,7 @@ from filterd.workers.codec import decode_request, encode_request
 from filterd.workers.frames import Frames
 from filterd.workers.framing import FrameError
 from filterd.workers.stage_codec import (
-    Question,
+    StageQuestion,
     decode_answer,
     decode_question,
     decode_reported,
@@ -69,7 +69,7 @@ def test_a_question_comes_as_it_was_asked(
     session: Session, recipient: Recipient | None, begun: int
 ) -> None:
     known = session.envelope.recipients[:begun]
-    question = Question(7, session, ("a", "b"), 1.5, recipient, len(known))
+    question = StageQuestion(7, session, ("a", "b"), 1.5, recipient, len(known))
     # What the process remembers beyond that is of a transaction that went another way.
     stale = (*known, Recipient("stale@mx.example"))
     assert decode_question(frame_value(encode_question(question)), stale) == question

@@ -16,7 +16,7 @@ from filterd.chain.verdict import NO_OPINION
 from filterd.workers.frames import Frames
 from filterd.workers.stage_codec import encode_said, frame_value
 from filterd.workers.stage_pool import END_LIMIT, StagePool, _Lost
-from filterd.workers.stage_process import Asked, StageProcess
+from filterd.workers.stage_process import PendingQuestion, StageProcess
 
 SECONDS = 30.0
 
@@ -40,7 +40,7 @@ class Played:
         self.killed.set()
         self.peer.shutdown(socket.SHUT_RDWR)
 
-    def ask(self, number: int = 7) -> Asked:
+    def ask(self, number: int = 7) -> PendingQuestion:
         """A question, which is put on a line that comes with it."""
         asked = self.process.ask(number, ("a", "b"), written({"ask": number}).encode())
         if asked.line is not None:
@@ -70,7 +70,7 @@ def played() -> Iterator[Played]:
     found.peer.close()
 
 
-def taken(played: Played, asked: Asked) -> StageAnswer | None:
+def taken(played: Played, asked: PendingQuestion) -> StageAnswer | None:
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
         with contextlib.suppress(BlockingIOError):
@@ -78,7 +78,7 @@ def taken(played: Played, asked: Asked) -> StageAnswer | None:
     raise TimeoutError
 
 
-def names(played: Played, asked: Asked) -> list[str]:
+def names(played: Played, asked: PendingQuestion) -> list[str]:
     """All that is said."""
     found = []
     while (answer := taken(played, asked)) is not None:

@@ -13,7 +13,7 @@ from filterd.chain.stage_chain import StageChain
 from filterd.chain.stages import Session, Stage
 from filterd.chain.verdict import NO_OPINION, Action, Verdict
 from filterd.workers.frames import Frames
-from filterd.workers.stage_codec import Question, encode_question, encode_reported, frame_value
+from filterd.workers.stage_codec import StageQuestion, encode_question, encode_reported, frame_value
 from filterd.workers.stage_server import StageServer
 
 SECONDS = 30.0
@@ -69,7 +69,7 @@ def test_who_hurries_hears_what_was_said_and_who_cancels_of_the_end() -> None:
     running.start()
     try:
         line = opened(frames)
-        line.send(encode_question(Question(1, Session("s1"), ("remembers", "hangs"), 5.0)))
+        line.send(encode_question(StageQuestion(1, Session("s1"), ("remembers", "hangs"), 5.0)))
         assert slow.asked.wait(SECONDS)
         frames.send(written({"hurry": 1}).encode())
         said = line.receive()
@@ -103,7 +103,7 @@ def test_a_report_that_waits_has_the_memory_of_a_session_that_has_ended() -> Non
         answers = frames.received()
         line = opened(frames)
         for number, id in enumerate(("s1", "s2")):
-            line.send(encode_question(Question(number, Session(id), ("remembers",), 5.0)))
+            line.send(encode_question(StageQuestion(number, Session(id), ("remembers",), 5.0)))
             assert line.receive() is not None
             session = Session(id, Stage.DATA)
             frames.send(encode_reported(session, ScanReport(id=id, action=Action.ACCEPT)))

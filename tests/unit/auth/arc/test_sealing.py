@@ -14,7 +14,7 @@ from filterd.auth.arc.chain import chain_of
 from filterd.auth.arc.fields import SETS_LIMIT
 from filterd.auth.arc.sealing import SealError, combined, seal_arc
 from filterd.auth.arc.verify import verify_arc
-from filterd.auth.dkim.header import Header
+from filterd.auth.dkim.header import CanonicalHeader
 from filterd.auth.dkim.signing import SigningKey
 from filterd.auth.dkim.tags import TagList
 from filterd.auth.results import parse, written
@@ -195,7 +195,7 @@ MERGED = [
     ("fields", "expected"), [row[1:] for row in MERGED], ids=[row[0] for row in MERGED]
 )
 def test_what_the_host_found_is_put_together(fields: list[str], expected: str) -> None:
-    header = Header(("Authentication-Results", b" " + field.encode()) for field in fields)
+    header = CanonicalHeader(("Authentication-Results", b" " + field.encode()) for field in fields)
     text = " ".join(written(combined(header, HOST)).split())
     assert text == f"{HOST}; {expected}"
 
@@ -313,7 +313,7 @@ def test_whatever_is_sealed_here_verifies(
 
 def test_what_is_sealed_has_the_structure_of_a_chain() -> None:
     data = Message(chain(3))
-    found = chain_of(Header.of(data))
+    found = chain_of(CanonicalHeader.of(data))
     assert [one.instance for one in found.sets] == [1, 2, 3]
     assert (found.fault, found.highest, found.ended) == ("", 3, False)
 

@@ -9,7 +9,7 @@ import pytest
 
 from filterd.auth.arc.fields import SETS_LIMIT
 from filterd.auth.arc.verify import begin_arc, verify_arc
-from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.body import CanonicalBody
 from filterd.auth.dkim.limits import DkimLimits
 from filterd.auth.dkim.verify import verify_dkim
 from filterd.message import Message
@@ -407,7 +407,7 @@ def test_the_body_is_read_once_for_dkim_and_arc() -> None:
     key = signing_key("ed25519-sha256")
     data = hop(signed(mail(), key), KEYS[0])
     message = Message(data)
-    body = Body.of(message)
+    body = CanonicalBody.of(message)
     zones = published(key, KEYS[0])
     begin_arc(message, zones, body=body, now=NOW)
     [dkim] = verify_dkim(message, zones, body=body)

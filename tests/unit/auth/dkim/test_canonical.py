@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.auth.dkim import body as body_module
-from filterd.auth.dkim.body import BLOCK, Body
-from filterd.auth.dkim.header import Canonicalization, Header, canonical_field
+from filterd.auth.dkim.body import BLOCK, CanonicalBody
+from filterd.auth.dkim.header import CanonicalHeader, Canonicalization, canonical_field
 from filterd.message import Message
 
 pytestmark = pytest.mark.slow
@@ -51,7 +51,7 @@ def digest(octets: bytes) -> tuple[bytes, int]:
 
 
 def hashed(data: bytes, canonicalization: Canonicalization) -> tuple[bytes, int]:
-    found = Body(data).hashed(canonicalization)
+    found = CanonicalBody(data).hashed(canonicalization)
     return found.digest, found.octets
 
 
@@ -89,7 +89,7 @@ def test_blocks_make_no_difference(data: bytes, block: int) -> None:
 @given(ODD, st.integers(0, 20), st.integers(1, 9))
 def test_a_length_is_of_the_canonical_body(data: bytes, length: int, block: int) -> None:
     with patch.object(body_module, "BLOCK", block):
-        found = Body(data).hashed(RELAXED, length)
+        found = CanonicalBody(data).hashed(RELAXED, length)
     assert found.octets == len(relaxed_body(data))
     assert found.digest == digest(relaxed_body(data)[:length])[0]
 
@@ -119,7 +119,7 @@ LARGE = {
 def test_a_large_body_is_read_once(piece: bytes, count: int) -> None:
     data = piece * count
     counted = Counted(data + b"x")
-    body = Body(counted)
+    body = CanonicalBody(counted)
     body.want(RELAXED)
     body.want(SIMPLE)
     body.want(RELAXED, 10)
@@ -145,7 +145,7 @@ def test_a_large_body_is_read_once(piece: bytes, count: int) -> None:
 
 
 def test_what_was_not_wanted_ahead_costs_another_pass() -> None:
-    body = Body(b"a\r\n")
+    body = CanonicalBody(b"a\r\n")
     body.hashed(RELAXED)
     body.hashed(RELAXED)
     assert body.passes == 1
@@ -158,7 +158,7 @@ def test_a_spooled_message(tmp_path: Path) -> None:
     text = b"From: a@b.example\r\n\r\n" + b"line \t \r\n" * 100_000
     path.write_bytes(text)
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        found = Body.of(Message(data)).hashed(RELAXED)
+        found = CanonicalBody.of(Message(data)).hashed(RELAXED)
         assert (found.digest, found.octets) == digest(b"line\r\n" * 100_000)
 
 
@@ -185,7 +185,7 @@ def test_a_field(name: str, value: bytes, relaxed: bytes) -> None:
 
 
 def test_blanks_before_the_colon() -> None:
-    header = Header.of(Message(b"Subject \t: a\r\n\r\n"))
+    header = CanonicalHeader.of(Message(b"Subject \t: a\r\n\r\n"))
     assert header.canonical(0, SIMPLE) == b"Subject \t: a"
     assert header.canonical(0, RELAXED) == b"subject:a"
 
@@ -205,5 +205,5 @@ def test_blanks_before_the_colon() -> None:
 )
 def test_names_mean_the_lowest_fields_first(names: list[str], chosen: list[int]) -> None:
     fields = "From Received received Subject RECEIVED DKIM-Signature dkim-signature".split()
-    header = Header([(name, b" x") for name in fields])
+    header = CanonicalHeader([(name, b" x") for name in fields])
     assert header.chosen(names, but=5) == chosen

@@ -110,7 +110,7 @@ FAULTS: dict[str, tuple[tuple[bytes, bytes], str]] = {
     "513 names": ((b"h=" + H, b"h=" + b":".join([b"from"] * 513)), "h= has more than 512 names"),
     "many names": ((b"h=", b"h=" + b"a:" * 600), "h= has more than 512 names"),
     "10,000 names": ((b"h=", b"h=" + b"subject:" * 10_000), "more than 16384 octets of tags"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("change", "reason"), FAULTS.values(), ids=FAULTS)
@@ -236,10 +236,13 @@ KEYS: dict[str, tuple[Sequence[Record] | DnsStatus, AuthResult, str]] = {
     "without a version": ([b"k=ed25519;p=" + PUBLIC], AuthResult.PASS, ""),
     "a version at the end": ([b"k=ed25519;p=" + PUBLIC + b";v=DKIM1"], AuthResult.PASS, ""),
     "without padding": ([b"k=ed25519;p=" + PUBLIC.rstrip(b"=")], AuthResult.PASS, ""),
-    "blanks in the key": ([b"k=ed25519;p=" + b" ".join([PUBLIC[:9], PUBLIC[9:]])],
-                          AuthResult.PASS, ""),
+    "blanks in the key": (
+        [b"k=ed25519;p=" + b" ".join([PUBLIC[:9], PUBLIC[9:]])],
+        AuthResult.PASS,
+        "",
+    ),
     "notes": ([RECORD + b"; n=any=20words; g=*; s=*:x; h=sha1:sha256;"], AuthResult.PASS, ""),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("answer", "result", "reason"), KEYS.values(), ids=KEYS)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from filterd.auth.dkim import record as record_module
 from filterd.auth.dkim import verify as verify_module
-from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.body import CanonicalBody
 from filterd.auth.dkim.header import Canonicalization
 from filterd.auth.dkim.limits import DkimLimits
 from filterd.auth.dkim.record import key_name
@@ -36,7 +36,7 @@ def test_a_thousand_signatures(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(verify_module.Signature, "parse", counted)
     message = Message(FIELD * 999 + DATA)
-    zones, body = published(KEY), Body.of(message)
+    zones, body = published(KEY), CanonicalBody.of(message)
     found = verify_dkim(message, zones, body=body)
     assert len(parsed) == 8
     assert body.passes == 1
@@ -63,7 +63,7 @@ def test_signatures_over_the_limit_ask_nothing() -> None:
 def test_signatures_of_one_kind_share_a_pass() -> None:
     keys = [signing_key("ed25519-sha256", f"d{n}.example") for n in range(8)]
     message = Message(signed(mail(b"x\r\n" * 1000), *keys))
-    body = Body.of(message)
+    body = CanonicalBody.of(message)
     found = verify_dkim(message, published(*keys), body=body)
     assert [check.result for check in found] == ["pass"] * 8
     assert body.passes == 1
@@ -75,7 +75,7 @@ def test_signatures_of_several_kinds_share_a_pass_that_was_prepared() -> None:
     data = signed(data, KEY, canonical_body=simple)
     data = signed(data, KEY, canonical_body=relaxed)
     message = Message(data)
-    body = Body.of(message)
+    body = CanonicalBody.of(message)
     begin_dkim(message, published(KEY), body=body)
     assert body.passes == 0
     body.hashed(relaxed)

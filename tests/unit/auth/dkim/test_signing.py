@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from filterd.auth.dkim.header import Header
+from filterd.auth.dkim.header import CanonicalHeader
 from filterd.auth.dkim.record import KeyRecord, public_key
 from filterd.auth.dkim.signing import SigningKey, base64_folded, sign, signed_names, written
 from filterd.auth.dkim.tags import TagList
@@ -34,7 +34,7 @@ FIELDS = [
 
 
 def test_the_names() -> None:
-    names = signed_names(Header(FIELDS))
+    names = signed_names(CanonicalHeader(FIELDS))
     assert names.count("from") == 2
     assert names.count("to") == 2
     assert names.count("subject") == 3

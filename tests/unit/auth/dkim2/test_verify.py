@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from filterd.auth.dkim.body import Body
+from filterd.auth.dkim.body import CanonicalBody
 from filterd.auth.dkim.record import key_name
 from filterd.auth.dkim2.limits import AGE_LIMIT, FUTURE_LIMIT
 from filterd.auth.dkim2.verify import begin_dkim2, verify_dkim2
@@ -536,7 +536,7 @@ class Started(Zones):
 
 def test_questions_start_at_once_and_the_body_is_read_once() -> None:
     message = came(listed(), BOUNCES, BOB)
-    zones, body = Started(), Body.of(message)
+    zones, body = Started(), CanonicalBody.of(message)
     begin_dkim2(message, zones, body=body, now=NOW)
     assert zones.started == [NAME, key_name("list1.example", "d2")]
     assert body.passes == 0

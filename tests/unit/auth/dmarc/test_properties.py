@@ -24,9 +24,25 @@ QUESTIONS = DOMAINS_LIMIT * (QUERIES_LIMIT + 1) + IDENTIFIERS_LIMIT * QUERIES_LI
 LABELS = st.sampled_from(["a", "b", "mx", "example", "ü", "x" * 63, "x" * 64, "", "\x00", "_", "*"])
 DOMAINS = st.lists(LABELS, min_size=1, max_size=12).map(".".join)
 TAGS = st.sampled_from(
-    ["p=none", "p=quarantine", "p=reject", "p=bad", "sp=none", "sp=reject", "np=none", "np=reject",
-     "psd=y", "psd=n", "psd=u", "adkim=s", "aspf=s", "t=y", "rua=mailto:a@b.example", "\xff"]
-)  # fmt: skip
+    [
+        "p=none",
+        "p=quarantine",
+        "p=reject",
+        "p=bad",
+        "sp=none",
+        "sp=reject",
+        "np=none",
+        "np=reject",
+        "psd=y",
+        "psd=n",
+        "psd=u",
+        "adkim=s",
+        "aspf=s",
+        "t=y",
+        "rua=mailto:a@b.example",
+        "\xff",
+    ]
+)
 RECORDS = st.lists(TAGS, max_size=5).map(lambda tags: ("v=DMARC1;" + ";".join(tags)).encode())
 TEXTS = st.lists(st.one_of(RECORDS, st.binary(max_size=40)), max_size=3)
 ANSWERS: st.SearchStrategy[list[bytes] | DnsStatus] = st.one_of(TEXTS, st.sampled_from(DnsStatus))

@@ -297,9 +297,24 @@ def test_nothing_raises(octets: bytes, begin: bytes) -> None:
 
 
 TAGS = st.sampled_from(
-    ["p=none", "p=reject", "p=", "sp=bad", "np=none", "t=y", "psd=n", "rua=mailto:a@b.example",
-     "rua=x", "x=y", "", "=", "adkim=s", "fo=1", "p = Reject"]
-)  # fmt: skip
+    [
+        "p=none",
+        "p=reject",
+        "p=",
+        "sp=bad",
+        "np=none",
+        "t=y",
+        "psd=n",
+        "rua=mailto:a@b.example",
+        "rua=x",
+        "x=y",
+        "",
+        "=",
+        "adkim=s",
+        "fo=1",
+        "p = Reject",
+    ]
+)
 
 
 @given(st.lists(TAGS, max_size=6))

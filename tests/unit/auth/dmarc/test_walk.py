@@ -277,9 +277,11 @@ def test_a_record_behind_an_alias() -> None:
     assert walk("mx.example", Zones(zone)).own is not None
 
 
-FAILURES = [status for status in DnsStatus if status.name in (
-    "SERVFAIL", "REFUSED", "TIMEOUT", "UNREACHABLE", "MALFORMED", "LIMIT"
-)]  # fmt: skip
+FAILURES = [
+    status
+    for status in DnsStatus
+    if status.name in ("SERVFAIL", "REFUSED", "TIMEOUT", "UNREACHABLE", "MALFORMED", "LIMIT")
+]
 
 
 @pytest.mark.parametrize("status", FAILURES)
@@ -294,9 +296,14 @@ def test_a_name_server_that_fails_ends_the_walk_and_is_not_no_record(status: Dns
 
 @pytest.mark.parametrize(
     "domain",
-    ["x" * 64 + ".mx.example", "a..mx.example", "ü" * 80 + ".mx.example", "a\x00 b.mx.example",
-     ".".join(["abcdefg"] * 40) + ".mx.example"],
-)  # fmt: skip
+    [
+        "x" * 64 + ".mx.example",
+        "a..mx.example",
+        "ü" * 80 + ".mx.example",
+        "a\x00 b.mx.example",
+        ".".join(["abcdefg"] * 40) + ".mx.example",
+    ],
+)
 def test_what_cannot_be_in_the_dns_has_no_record_of_its_own(domain: str) -> None:
     found = walk(domain, Zones(published({"mx.example": "p=reject"})))
     assert found.own is None

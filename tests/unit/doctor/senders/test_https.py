@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.doctor.senders.https import FetchError, Page, fetch
+from filterd.doctor.senders.https import FetchError, HttpsAnswer, fetch
 from tests.helpers.certificates import server_context
 from tests.helpers.process import free_port
 
@@ -44,7 +44,9 @@ class Server:
         self._listening.close()
         self._thread.join(10)
 
-    def fetch(self, host: str = "localhost", seconds: float = 30.0, limit: int = 100) -> Page:
+    def fetch(
+        self, host: str = "localhost", seconds: float = 30.0, limit: int = 100
+    ) -> HttpsAnswer:
         return fetch(
             host,
             "/.well-known/mta-sts.txt",
@@ -75,13 +77,13 @@ def says(text: bytes) -> Script:
 def test_a_file_is_read(serve: Callable[[Script], Server]) -> None:
     answer = b"HTTP/1.1 200 OK\r\nContent-Type: Text/Plain; charset=utf-8\r\n\r\nhello"
     server = serve(says(answer))
-    assert server.fetch() == Page(200, "text/plain", b"hello")
+    assert server.fetch() == HttpsAnswer(200, "text/plain", b"hello")
     assert server.asked.startswith(b"GET /.well-known/mta-sts.txt HTTP/1.1\r\nHost: localhost\r\n")
 
 
 def test_a_file_in_chunks_is_read(serve: Callable[[Script], Server]) -> None:
     answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n"
-    assert serve(says(answer)).fetch() == Page(200, "", b"hello")
+    assert serve(says(answer)).fetch() == HttpsAnswer(200, "", b"hello")
 
 
 def test_a_redirection_is_an_answer_that_is_not_followed(

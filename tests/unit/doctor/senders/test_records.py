@@ -9,7 +9,7 @@ import pytest
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.senders.dkim import dkim
 from filterd.doctor.senders.dmarc import dmarc
-from filterd.doctor.senders.outgoing import Outgoing, outgoing
+from filterd.doctor.senders.outgoing import OutgoingHost, outgoing
 from filterd.doctor.senders.spf import spf
 from filterd.message.envelope import ip
 from filterd.resolver.answer import MX, DnsStatus
@@ -20,9 +20,9 @@ OURS = "8.8.4.4"
 """The address from which mail goes out: a public one, as those of the documentation are not."""
 
 
-def host(*addresses: str, helo: str = "mx.a.example") -> Outgoing:
+def host(*addresses: str, helo: str = "mx.a.example") -> OutgoingHost:
     every = tuple(found for one in addresses or (OURS,) if (found := ip(one)) is not None)
-    return Outgoing(helo, every)
+    return OutgoingHost(helo, every)
 
 
 def told(found: Iterator[Finding]) -> list[tuple[Level, str, str]]:
@@ -297,7 +297,7 @@ def test_the_host(zone: Zone, level: Level, expected: str) -> None:
 
 
 def test_a_host_of_which_nothing_is_known() -> None:
-    found = told(outgoing(Outgoing("", ()), Zones({})))
+    found = told(outgoing(OutgoingHost("", ()), Zones({})))
     assert [one[0] for one in found] == [Level.WARN, Level.WARN]
     assert "doctor.addresses" in found[1][2]
     (inside,) = told(outgoing(host("10.0.0.1"), Zones({})))

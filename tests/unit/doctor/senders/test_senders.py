@@ -12,7 +12,7 @@ from filterd.config.doctor import DoctorSettings
 from filterd.config.load import Settings, load
 from filterd.doctor.findings import Level
 from filterd.doctor.senders import DOMAINS_LIMIT, keys_of, own_domains, senders
-from filterd.doctor.senders.https import FetchError, Page
+from filterd.doctor.senders.https import FetchError, HttpsAnswer
 from filterd.resolver.settings import ResolverSettings
 from filterd.system.mistakes import SettingsError
 from tests.helpers.commands import filterd
@@ -32,7 +32,7 @@ RECORDS = (
 )
 
 
-def nobody(_host: str, _address: str, _seconds: float) -> Page:
+def nobody(_host: str, _address: str, _seconds: float) -> HttpsAnswer:
     raise FetchError("Connection refused")
 
 
@@ -134,7 +134,7 @@ def test_domains_are_looked_at_side_by_side() -> None:
     ]
     all_are_here = threading.Barrier(len(names))
 
-    def get(host: str, _address: str, _seconds: float) -> Page:
+    def get(host: str, _address: str, _seconds: float) -> HttpsAnswer:
         all_are_here.wait(60)
         raise FetchError(f"{host} refuses")
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from filterd.doctor.findings import Level
-from filterd.doctor.senders.https import FetchError, Page
+from filterd.doctor.senders.https import FetchError, HttpsAnswer
 from filterd.doctor.senders.transport import Fetch, transport
 from filterd.resolver.answer import MX, DnsStatus
 from tests.helpers.zones import Zone, Zones
@@ -23,12 +23,12 @@ ZONE: Zone = {
 
 
 def serves(content: bytes, status: int = 200, kind: str = "text/plain") -> Fetch:
-    def get(host: str, address: str, seconds: float) -> Page:
+    def get(host: str, address: str, seconds: float) -> HttpsAnswer:
         assert host == "mta-sts.a.example"
         assert 0 < seconds <= 10
         if address != "192.0.2.1":
             raise FetchError("Connection refused")
-        return Page(status, kind, content)
+        return HttpsAnswer(status, kind, content)
 
     return get
 

@@ -100,8 +100,10 @@ def test_mistakes_of_the_file_come_first(cf: Path) -> None:
         ("150 a", "bad ruleset 150 (100 max)\nUndefined ruleset 150\n"),
         ("3", "No address!\n"),
         ("3 ", ""),
-        ("3 <a", "<a... Unbalanced '<'\ncanonify           input: < a >\n"
-         "canonify         returns: a\n"),
+        (
+            "3 <a",
+            "<a... Unbalanced '<'\ncanonify           input: < a >\ncanonify         returns: a\n",
+        ),
         ("# nothing", ""),
         ("", ""),
         ("$j", "mx.own.test\n"),
@@ -133,7 +135,7 @@ def test_mistakes_of_the_file_come_first(cf: Path) -> None:
         ("/mx [192.0.2.1]", "getmxrr([192.0.2.1]) returns 1 value(s):\n\t[192.0.2.1]\n"),
         ("?", "Help of mx.own.test:\n?\t :this\nEnd of HELP info\n"),
     ],
-)  # fmt: skip
+)
 def test_commands(cf: Path, line: str, answer: str) -> None:
     assert talk(cf, line) == answer
 
@@ -233,13 +235,23 @@ def test_after_quit_there_is_nothing(cf: Path) -> None:
 def test_the_command(cf: Path) -> None:
     done = subprocess.run(
         [
-            sys.executable, "-m", "filterd", "mta", "bt", "-C", str(cf), "-d21.2", "-M{Run}now",
-            "-O", "BlankSub=_", "-oQ/nowhere",
+            sys.executable,
+            "-m",
+            "filterd",
+            "mta",
+            "bt",
+            "-C",
+            str(cf),
+            "-d21.2",
+            "-M{Run}now",
+            "-O",
+            "BlankSub=_",
+            "-oQ/nowhere",
         ],
         input=b"AVeryLongNameOfARuleset 4 a\n3 a\xc3\xa9\nNope x\n$[\n",
         capture_output=True,
         check=False,
-    )  # fmt: skip
+    )
     lines = done.stdout.decode().split("\n")
     assert lines[2:5] == [
         "> AVeryLongNameOfA   input: 4 a",

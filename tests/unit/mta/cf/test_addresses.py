@@ -158,10 +158,19 @@ def test_a_senders_domain_is_added_to_names_without_one() -> None:
 @pytest.mark.parametrize(
     ("host", "status"),
     [
-        (None, 69), ("5.1.1", 67), ("5.7.1", 65), ("4.9.9", 75), ("5.4.6", 78), ("2.0.0", 0),
-        ("nouser", 67), ("TempFail", 75), ("what", 69), ("70", 70), ("x.y", 78),
+        (None, 69),
+        ("5.1.1", 67),
+        ("5.7.1", 65),
+        ("4.9.9", 75),
+        ("5.4.6", 78),
+        ("2.0.0", 0),
+        ("nouser", 67),
+        ("TempFail", 75),
+        ("what", 69),
+        ("70", 70),
+        ("x.y", 78),
     ],
-)  # fmt: skip
+)
 def test_exit_statuses(host: str | None, status: int) -> None:
     assert status_of(host) == status
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.mta.cf.patterns import Matcher, Pattern
+from filterd.mta.cf.patterns import LeftHandSide, Matcher
 from tests.helpers.rules import Rules
 
 LINES = "C{Hosts} own.test x a.b\nD{Now}b.c\nS1\n"
@@ -121,7 +121,7 @@ def test_hostile_patterns_take_work_in_proportion(pattern: str) -> None:
         rule = rules.program.rulesets[1].rules[0]
         tokens = Counted(["a", "x"] * (size // 2))
         matcher = Matcher(rules.program.tables, rules.program.classes, lambda code: None)
-        compiled = Pattern.compile(rule.pattern.tokens)
+        compiled = LeftHandSide.compile(rule.pattern.tokens)
         # Without the quick no, which would spare the search.
         object.__setattr__(compiled, "literals", frozenset())
         matcher.match(compiled, tokens, tokens)

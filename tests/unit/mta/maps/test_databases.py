@@ -143,11 +143,19 @@ def _look(line: str, key: str, *arguments: str) -> MapAnswer:
 
 
 FLAGS = [
-    ("", "Key", "Upper"), ("", "key", "Upper"), ("-f", "Key", None), ("-f", "key", "Upper"),
-    ("-m", "KEY", "KEY"), ("-a.x", "key", "Upper.x"), ("-m -a<M>", "key", "key<M>"),
-    ("-N", "key", None), ("-O", "key", "Upper"), ("-q", '"q"', "quoted"),
-    ("", "percent", "100% %a "), ("", "args", "args and "),
-]  # fmt: skip
+    ("", "Key", "Upper"),
+    ("", "key", "Upper"),
+    ("-f", "Key", None),
+    ("-f", "key", "Upper"),
+    ("-m", "KEY", "KEY"),
+    ("-a.x", "key", "Upper.x"),
+    ("-m -a<M>", "key", "key<M>"),
+    ("-N", "key", None),
+    ("-O", "key", "Upper"),
+    ("-q", '"q"', "quoted"),
+    ("", "percent", "100% %a "),
+    ("", "args", "args and "),
+]
 
 
 @pytest.mark.parametrize("type", TYPES)
@@ -156,9 +164,11 @@ def test_the_letters_of_a_database_map(
     folder: Path, type: str, flags: str, key: str, value: str | None
 ) -> None:
     entries = {
-        b"key": [b"Upper"], b'"q"': [b"quoted"], b"percent": [b"100%% %a %9"],
+        b"key": [b"Upper"],
+        b'"q"': [b"quoted"],
+        b"percent": [b"100%% %a %9"],
         b"args": [b"%0 and %1"],
-    }  # fmt: skip
+    }
     _write(folder / ("m.cdb" if type == "cdb" else "m.db"), type, entries)
     answer = _look(f"Kx {type} {flags} {folder}/m", key)
     assert (answer.value, answer.status, answer.complaint) == (value, 0, "")

@@ -211,9 +211,16 @@ def test_newaliases_makes_the_databases_of_the_configuration(in_folder: Path, ty
     found = entries_of(in_folder / ("aliases.cdb" if type == "cdb" else "aliases.db"), real)
     end = b"\0" if type == "implicit" else b""
     assert {key.removesuffix(end): one.removesuffix(end) for key, (one,) in found.items()} == {
-        b"@": b"@", b"postmaster": b"root", b"root": b"ann, bob", b"list": b"a@x.test,  b@x.test",
-        b"dup": b"b", b"me": b"y", b'"quo ted"': b"joe", b"a.b": b"c", b"prog": b'"|/bin/cat"',
-    }  # fmt: skip
+        b"@": b"@",
+        b"postmaster": b"root",
+        b"root": b"ann, bob",
+        b"list": b"a@x.test,  b@x.test",
+        b"dup": b"b",
+        b"me": b"y",
+        b'"quo ted"': b"joe",
+        b"a.b": b"c",
+        b"prog": b'"|/bin/cat"',
+    }
     answer = look_in((TRUST, f"Ka {real} {file}"), "ROOT")
     assert answer.value == "ann, bob"
 

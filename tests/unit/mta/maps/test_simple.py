@@ -65,13 +65,32 @@ def test_a_text_that_is_too_long_for_a_regex_is_a_temporary_failure() -> None:
 
 
 ARITH = [
-    ("+ 2 3", "5"), ("- 2 3", "-1"), ("* 2 3", "6"), ("/ 7 2", "3"), ("/ -7 2", "-3"),
-    ("/ 7 0", None), ("% 7 0", None), ("% -7 2", "-1"), ("l 2 10", "TRUE"), ("l 10 2", "FALSE"),
-    ("= 3 3", "TRUE"), ("= 3 4", "FALSE"), ("+ x 3", "3"), ("+ 0x1f 1", "32"), ("+ 010 1", "9"),
-    ("- 5 9x", "-4"), ("+ 99999999999 1", "100000000000"), ("| 5 2", "7"), ("& 6 3", "2"),
-    ("* 9999999999 9999999999", "776627961145224"), ("r 5 5", "5"), ("r 5 4", None),
-    ("+ 1 2 3", "3"), ("lt 2 1", "FALSE"), ("+ 0x 1", "1"),
-]  # fmt: skip
+    ("+ 2 3", "5"),
+    ("- 2 3", "-1"),
+    ("* 2 3", "6"),
+    ("/ 7 2", "3"),
+    ("/ -7 2", "-3"),
+    ("/ 7 0", None),
+    ("% 7 0", None),
+    ("% -7 2", "-1"),
+    ("l 2 10", "TRUE"),
+    ("l 10 2", "FALSE"),
+    ("= 3 3", "TRUE"),
+    ("= 3 4", "FALSE"),
+    ("+ x 3", "3"),
+    ("+ 0x1f 1", "32"),
+    ("+ 010 1", "9"),
+    ("- 5 9x", "-4"),
+    ("+ 99999999999 1", "100000000000"),
+    ("| 5 2", "7"),
+    ("& 6 3", "2"),
+    ("* 9999999999 9999999999", "776627961145224"),
+    ("r 5 5", "5"),
+    ("r 5 4", None),
+    ("+ 1 2 3", "3"),
+    ("lt 2 1", "FALSE"),
+    ("+ 0x 1", "1"),
+]
 
 
 @pytest.mark.parametrize(("words", "value"), ARITH)
@@ -109,21 +128,31 @@ def test_arith_agrees_with_c_arithmetic_of_64_bits(operator: str, left: int, rig
         exact = quotient if operator == "/" else a.value - quotient * b.value
     else:
         exact = {
-            "+": a.value + b.value, "-": a.value - b.value, "*": a.value * b.value,
-            "|": a.value | b.value, "&": a.value & b.value,
-        }[operator]  # fmt: skip
+            "+": a.value + b.value,
+            "-": a.value - b.value,
+            "*": a.value * b.value,
+            "|": a.value | b.value,
+            "&": a.value & b.value,
+        }[operator]
     assert value == str(ctypes.c_int64(exact).value)[:15]
 
 
 DEQUOTE = [
-    ("Kx dequote", '"a"', "a"), ("Kx dequote", "a", None), ("Kx dequote", '"a b"', None),
-    ("Kx dequote -s_", '"a b"', "a_b"), ("Kx dequote -a.z", '"a"', "a.z"),
-    ("Kx dequote", '""', ""), ("Kx dequote", '"a(b"', None), ("Kx dequote", '"a<b"', None),
-    ("Kx dequote", '"a<b>"', "a<b>"), ("Kx dequote", '"a', None), ("Kx dequote", '"a"b"c"', "abc"),
+    ("Kx dequote", '"a"', "a"),
+    ("Kx dequote", "a", None),
+    ("Kx dequote", '"a b"', None),
+    ("Kx dequote -s_", '"a b"', "a_b"),
+    ("Kx dequote -a.z", '"a"', "a.z"),
+    ("Kx dequote", '""', ""),
+    ("Kx dequote", '"a(b"', None),
+    ("Kx dequote", '"a<b"', None),
+    ("Kx dequote", '"a<b>"', "a<b>"),
+    ("Kx dequote", '"a', None),
+    ("Kx dequote", '"a"b"c"', "abc"),
     ("Kx dequote", r'"a\"b"', r"a\"b"),
     # Only the first option counts.
     ("Kx dequote -a.z -s_", '"a b"', None),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("line", "key", "value"), DEQUOTE)

@@ -31,15 +31,27 @@ Xf1, S=unix:/a
         ("DSgate", "DSother", "macros", "S", "DSgate.example", "DSother.example"),
         ("LogLevel=9", "LogLevel=10", "options", "LogLevel", "O LogLevel=9", "O LogLevel=10"),
         ("C{w}here.example\n", "", "classes", "{w}", "C{w}here.example", ""),
-        ("hash /etc", "btree /etc", "maps", "access", "Kaccess hash /etc/mail/access",
-         "Kaccess btree /etc/mail/access"),
+        (
+            "hash /etc",
+            "btree /etc",
+            "maps",
+            "access",
+            "Kaccess hash /etc/mail/access",
+            "Kaccess btree /etc/mail/access",
+        ),
         ("$@ x", "$@ y", "rules", "parse", "R$+\t$@ x", "R$+\t$@ y"),
-        ("A=mail $u", "A=mail -d $u", "mailers", "local",
-         "Mlocal, P=/bin/mail, F=l, A=mail $u", "Mlocal, P=/bin/mail, F=l, A=mail -d $u"),
+        (
+            "A=mail $u",
+            "A=mail -d $u",
+            "mailers",
+            "local",
+            "Mlocal, P=/bin/mail, F=l, A=mail $u",
+            "Mlocal, P=/bin/mail, F=l, A=mail -d $u",
+        ),
         ("HSubject: $>check\n", "", "header fields", "Subject", "HSubject: $>check", ""),
         ("unix:/a", "unix:/b", "filters", "f1", "Xf1, S=unix:/a", "Xf1, S=unix:/b"),
     ],
-)  # fmt: skip
+)
 def test_one_change(before: str, after: str, kind: str, name: str, gone: str, made: str) -> None:
     (found,) = changes(OLD, OLD.replace(before, after))
     assert (found.kind, found.name) == (kind, name)

@@ -14,7 +14,7 @@ import pytest
 from filterd.mta.trace import asking
 from filterd.mta.trace.asking import TraceError, TraceUnavailableError, ask
 from filterd.mta.trace.request import TraceRequest
-from filterd.mta.trace.rows import Question
+from filterd.mta.trace.rows import TraceQuestion
 from filterd.system.confinement import can_confine_files
 from tests.helpers.process import require, unpacked
 
@@ -105,8 +105,8 @@ def test_a_ruleset_that_is_called_is_deeper() -> None:
 @pytest.mark.parametrize(
     ("more", "said"),
     [
-        ({"question": Question(mailer="smtp")}, "for mailer smtp: joe<@far.test>"),
-        ({"question": Question(mailer="smtp", sender=True)}, "for mailer smtp: me<@far.test>"),
+        ({"question": TraceQuestion(mailer="smtp")}, "for mailer smtp: joe<@far.test>"),
+        ({"question": TraceQuestion(mailer="smtp", sender=True)}, "for mailer smtp: me<@far.test>"),
     ],
 )
 def test_as_a_mailer_sees_it(more: dict[str, Any], said: str) -> None:
@@ -199,7 +199,7 @@ def test_the_host_is_the_one_that_was_named() -> None:
 
 def test_an_unknown_mailer_is_named() -> None:
     with pytest.raises(TraceError, match=r"nope: not in sendmail\.cf; it has .*smtp"):
-        asked(HEAD + ROUTE + LOCAL, question=Question(mailer="nope"))
+        asked(HEAD + ROUTE + LOCAL, question=TraceQuestion(mailer="nope"))
 
 
 LOOPS = {
@@ -301,7 +301,7 @@ def test_without_landlock_an_mc_file_is_refused(monkeypatch: pytest.MonkeyPatch)
 
     files = macros()
     monkeypatch.setattr(child, "confine_files", lambda *_: False)
-    with pytest.raises(child.RefusedError, match="no Landlock"):
+    with pytest.raises(child.TraceRefusedError, match="no Landlock"):
         child.answered(TraceRequest("OSTYPE(`linux')\n", ("joe",), True), files)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filterd.mta.trace.request import TraceRequest, files_of, looks_like_mc
-from filterd.mta.trace.rows import Question
+from filterd.mta.trace.rows import TraceQuestion
 
 RULES = "V10\nS3\n"
 
@@ -27,7 +27,7 @@ RULES = "V10\nS3\n"
         ({"addresses": (" ",)}, "an address is empty"),
         ({"addresses": ("a" * 1001,)}, "an address: 1001 octets"),
         ({"host": "mx example"}, "host: expected a name"),
-        ({"question": Question(mailer="a b")}, "mailer: expected a name"),
+        ({"question": TraceQuestion(mailer="a b")}, "mailer: expected a name"),
         ({"files": {"access": ""}}, "'access' is not the full name of a file"),
         ({"files": {f"/{n}": "" for n in range(51)}}, "51 files; at most 50 are read"),
         ({"files": {"/a": "x" * (1 << 17), "/b": "y" * (1 << 17) + "z"}}, "262145 octets"),
@@ -48,7 +48,7 @@ def test_a_request_comes_through_json_as_it_is(text: str, octet: str) -> None:
         RULES + text + octet,
         ("joe" + octet,),
         True,
-        Question(sender=True, mailer="esmtp"),
+        TraceQuestion(sender=True, mailer="esmtp"),
         "mx.example",
         {"/etc/mail/access": text},
     )

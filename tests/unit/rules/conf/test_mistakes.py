@@ -6,7 +6,7 @@ import pytest
 
 from filterd.rules.conf.lines import FILE_OCTETS, LINE_OCTETS
 from filterd.rules.conf.read import read
-from filterd.rules.conf.rule import Pattern, RuleSet
+from filterd.rules.conf.rule import RulePattern, RuleSet
 
 MISTAKES = {
     "body A spam": "no delimiters",
@@ -107,7 +107,7 @@ def test_one_wrong_line_spoils_nothing_behind_it() -> None:
 
 
 def test_a_pattern_that_cannot_be_compiled_is_left_out() -> None:
-    def wrong(pattern: Pattern) -> str:
+    def wrong(pattern: RulePattern) -> str:
         return "bad" if "(" in pattern.source else ""
 
     text = b"""body A /(/

@@ -9,10 +9,10 @@ from filterd.rules.conf.rule import (
     EvalTest,
     HeaderExists,
     HeaderTest,
-    Kind,
     MetaTest,
     MimeHeaderTest,
-    Pattern,
+    RuleKind,
+    RulePattern,
     RuleSet,
     Test,
     TextTest,
@@ -30,35 +30,39 @@ def problems(text: str) -> list[str]:
 
 
 DEFINITIONS: dict[str, Test] = {
-    "body A /spam/i": TextTest(Kind.BODY, Pattern("spam", "i")),
-    "rawbody A m{a/b}si": TextTest(Kind.RAWBODY, Pattern("a/b", "is")),
-    r"full A /a\/b/": TextTest(Kind.FULL, Pattern(r"a\/b")),
-    "uri A m,^https?://,": TextTest(Kind.URI, Pattern("^https?://")),
-    "header A Subject =~ /x/": HeaderTest("Subject", (), Pattern("x")),
+    "body A /spam/i": TextTest(RuleKind.BODY, RulePattern("spam", "i")),
+    "rawbody A m{a/b}si": TextTest(RuleKind.RAWBODY, RulePattern("a/b", "is")),
+    r"full A /a\/b/": TextTest(RuleKind.FULL, RulePattern(r"a\/b")),
+    "uri A m,^https?://,": TextTest(RuleKind.URI, RulePattern("^https?://")),
+    "header A Subject =~ /x/": HeaderTest("Subject", (), RulePattern("x")),
     "header A From:addr !~ /x/ [if-unset: none]": HeaderTest(
-        "From", ("addr",), Pattern("x"), True, "none"
+        "From", ("addr",), RulePattern("x"), True, "none"
     ),
-    "header A Reply-To:addr:domain=~/x/": HeaderTest("Reply-To", ("addr", "domain"), Pattern("x")),
-    "header A Subject: =~ /x/": HeaderTest("Subject", (), Pattern("x")),
+    "header A Reply-To:addr:domain=~/x/": HeaderTest(
+        "Reply-To", ("addr", "domain"), RulePattern("x")
+    ),
+    "header A Subject: =~ /x/": HeaderTest("Subject", (), RulePattern("x")),
     "header A exists:X-Mailer": HeaderExists("X-Mailer"),
     "header A eval:check_for_to_in_subject('a', \"b\", 3)": EvalTest(
-        Kind.HEADER, "check_for_to_in_subject", ("a", "b", "3")
+        RuleKind.HEADER, "check_for_to_in_subject", ("a", "b", "3")
     ),
     "header A rbleval:check_rbl('x', 'y.example.')": EvalTest(
-        Kind.HEADER, "check_rbl", ("x", "y.example.")
+        RuleKind.HEADER, "check_rbl", ("x", "y.example.")
     ),
-    "rawbody A eval:check_for_mime('x')": EvalTest(Kind.RAWBODY, "check_for_mime", ("x",)),
-    "body A eval:html_eval('it's', '> 1')": EvalTest(Kind.BODY, "html_eval", ("it's", "> 1")),
+    "rawbody A eval:check_for_mime('x')": EvalTest(RuleKind.RAWBODY, "check_for_mime", ("x",)),
+    "body A eval:html_eval('it's', '> 1')": EvalTest(RuleKind.BODY, "html_eval", ("it's", "> 1")),
     "meta A (B && !C) > 1": MetaTest("(B && !C) > 1", frozenset("BC")),
-    "mimeheader A Content-Type:raw =~ /x/": MimeHeaderTest("Content-Type", ("raw",), Pattern("x")),
+    "mimeheader A Content-Type:raw =~ /x/": MimeHeaderTest(
+        "Content-Type", ("raw",), RulePattern("x")
+    ),
     r"uri_detail A text =~ /a\/b/i !host !~ m!x!": UriDetailTest(
         (
-            UriCondition("text", Pattern(r"a\/b", "i")),
-            UriCondition("!host", Pattern("x"), negated=True),
+            UriCondition("text", RulePattern(r"a\/b", "i")),
+            UriCondition("!host", RulePattern("x"), negated=True),
         )
     ),
     "askdns A _X_.example TXT /^y/": EvalTest(
-        Kind.HEADER, "askdns", ("_X_.example", "TXT", "/^y/")
+        RuleKind.HEADER, "askdns", ("_X_.example", "TXT", "/^y/")
     ),
 }
 
@@ -94,6 +98,6 @@ def test_scores_flags_and_the_like() -> None:
         "T_C": (0.01, 0.01, 0.01, 0.01),
     }
     assert rules["B"].flags == {"multiple": "", "maxhits": "3", "nice": ""}
-    assert rules["B"].test == TextTest(Kind.BODY, Pattern("b#"))
+    assert rules["B"].test == TextTest(RuleKind.BODY, RulePattern("b#"))
     assert rules["A"].description == "Bad things"
     assert [rules[name].priority for name in "ABMD"] == [-5, -5, -5, -100]

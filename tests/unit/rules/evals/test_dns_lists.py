@@ -9,7 +9,7 @@ import pytest
 from filterd.message.envelope import Client, Envelope
 from filterd.message.message import Message
 from filterd.resolver.answer import DnsAnswer, DnsStatus, Record, RecordType
-from filterd.rules.conf.rule import EvalTest, Kind, Option, Origin, Rule
+from filterd.rules.conf.rule import EvalTest, Option, Origin, Rule, RuleKind
 from filterd.rules.evals import dns_eval, uridnsbl
 from filterd.rules.evals.dns_questions import begin, is_meant
 from filterd.rules.view.view import View
@@ -47,7 +47,7 @@ MESSAGE = (
 
 
 def rule(name: str, function: str, *arguments: str, **flags: str) -> Rule:
-    return Rule(name, EvalTest(Kind.HEADER, function, arguments), HERE, flags=flags)
+    return Rule(name, EvalTest(RuleKind.HEADER, function, arguments), HERE, flags=flags)
 
 
 def asked(zone: Zone, *rules: Rule, **lines: str) -> View:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from filterd.message.message import Message
-from filterd.rules.conf.rule import Option, Origin, Pattern, UriCondition
+from filterd.rules.conf.rule import Option, Origin, RulePattern, UriCondition
 from filterd.rules.evals import body_eval, html_eval, redirectors, uri_detail, uri_eval
 from filterd.rules.view.view import View
 
@@ -125,26 +125,26 @@ def test_a_comparison_that_is_none_is_told() -> None:
 
 
 CONDITIONS: dict[str, tuple[UriCondition, bool]] = {
-    "raw": (UriCondition("raw", Pattern("%2e", "i")), True),
-    "cleaned": (UriCondition("cleaned", Pattern(r"a\.com/x")), True),
-    "not all of cleaned": (UriCondition("cleaned", Pattern("%"), negated=True), True),
-    "not raw": (UriCondition("raw", Pattern("%"), negated=True), False),
-    "type": (UriCondition("type", Pattern("^a$")), True),
-    "text": (UriCondition("text", Pattern("https:")), True),
-    "domain": (UriCondition("domain", Pattern(r"^a\.com$")), True),
-    "host": (UriCondition("host", Pattern(r"^www\.a\.com$")), True),
-    "another host": (UriCondition("host", Pattern("^b")), False),
+    "raw": (UriCondition("raw", RulePattern("%2e", "i")), True),
+    "cleaned": (UriCondition("cleaned", RulePattern(r"a\.com/x")), True),
+    "not all of cleaned": (UriCondition("cleaned", RulePattern("%"), negated=True), True),
+    "not raw": (UriCondition("raw", RulePattern("%"), negated=True), False),
+    "type": (UriCondition("type", RulePattern("^a$")), True),
+    "text": (UriCondition("text", RulePattern("https:")), True),
+    "domain": (UriCondition("domain", RulePattern(r"^a\.com$")), True),
+    "host": (UriCondition("host", RulePattern(r"^www\.a\.com$")), True),
+    "another host": (UriCondition("host", RulePattern("^b")), False),
 }
 
 
 @pytest.mark.parametrize(("condition", "holds"), CONDITIONS.values(), ids=CONDITIONS)
 def test_a_condition_of_uri_detail(condition: UriCondition, holds: bool) -> None:
     message = HTML + b"<a href='http://www%2ea.com/x'>https:</a>"
-    found = uri_detail.find(view(message), [condition, UriCondition("type", Pattern("a"))])
+    found = uri_detail.find(view(message), [condition, UriCondition("type", RulePattern("a"))])
     assert found == (b"http://www%2ea.com/x" if holds else None)
 
 
 def test_conditions_hold_for_one_uri() -> None:
     message = b"A: b\n\nhttp://a.com/ http://b.com/x\n"
-    conditions = [UriCondition("raw", Pattern("a.com")), UriCondition("raw", Pattern("x$"))]
+    conditions = [UriCondition("raw", RulePattern("a.com")), UriCondition("raw", RulePattern("x$"))]
     assert uri_detail.find(view(message), conditions) is None

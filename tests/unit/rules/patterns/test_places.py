@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filterd.rules.conf.rule import Pattern
+from filterd.rules.conf.rule import RulePattern
 from filterd.rules.patterns import compile_pattern
 
 BEGINNINGS = ["q?", "https?", "x{2,3}", "(?:foo|bar)", "[a-z]{2}", "", "^", r"\b", "(?m:^)"]
@@ -33,11 +33,11 @@ subjects = st.lists(st.sampled_from(WORDS), max_size=30).map("".join)
 def test_the_first_of_several_places(source: str, subject: str) -> None:
     expected = re.search(source, subject)
     assert expected is not None
-    assert compile_pattern(Pattern(source, "i")).search(subject.encode()) == expected.span()
+    assert compile_pattern(RulePattern(source, "i")).search(subject.encode()) == expected.span()
 
 
 @given(patterns, st.sampled_from(["", "i"]), subjects)
 def test_every_place_is_found_where_it_is(source: str, flags: str, subject: str) -> None:
     expected = re.search(source.encode(), subject.encode(), re.IGNORECASE if flags else 0)
-    found = compile_pattern(Pattern(source, flags)).search(subject.encode())
+    found = compile_pattern(RulePattern(source, flags)).search(subject.encode())
     assert found == (expected and expected.span())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from filterd.rules.view.body import LINE_LIMIT, Body
+from filterd.rules.view.body import LINE_LIMIT, BodyView
 from filterd.rules.view.html_tokens import TOKEN_LIMIT
 from filterd.rules.view.parts import parts_of
 from filterd.rules.view.rawbody import CHUNK, PART_SIZE, rawbody
@@ -13,7 +13,7 @@ HTML = b"Subject: s\nContent-Type: text/html; charset=%s\n\n"
 
 
 def paragraphs(message: bytes) -> tuple[bytes, ...]:
-    return Body(parts_of(message)).paragraphs()
+    return BodyView(parts_of(message)).paragraphs()
 
 
 PARAGRAPHS: dict[str, tuple[bytes, tuple[bytes, ...]]] = {
@@ -86,7 +86,7 @@ HIDDEN: dict[str, bytes] = {
 
 @pytest.mark.parametrize("html", HIDDEN.values(), ids=HIDDEN)
 def test_hidden_text(html: bytes) -> None:
-    body = Body(parts_of(HTML % b"utf-8" + b"a " + html + b" c"))
+    body = BodyView(parts_of(HTML % b"utf-8" + b"a " + html + b" c"))
     assert b"b" in b"".join(body.paragraphs())
     assert b"b" in b"".join(body.invisible())
     visible = b"".join(body.visible())
@@ -106,7 +106,7 @@ SEEN: dict[str, bytes] = {
 
 @pytest.mark.parametrize("html", SEEN.values(), ids=SEEN)
 def test_text_that_is_seen(html: bytes) -> None:
-    body = Body(parts_of(HTML % b"utf-8" + html))
+    body = BodyView(parts_of(HTML % b"utf-8" + html))
     assert b"b" in b"".join(body.visible())
     assert b"b" not in b"".join(body.invisible())
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from filterd.config.assembly import site_state
-from filterd.filters.rates.counting import Rates
+from filterd.filters.rates.counting import RateCounts
 from filterd.filters.rates.settings import RefusedShare
 from tests.helpers.api import Program, tokens_of
 from tests.helpers.site import Site, with_rates
@@ -23,7 +23,7 @@ def limited(tmp_path: Path) -> Site:
 def test_who_is_held_and_freed(limited: Site) -> None:
     admin = Program(limited, tokens_of(limited).add("robot", "admin"))
     assert admin.get("/rates").json() == {"held": []}
-    rates = Rates(site_state(limited.state.settings))
+    rates = RateCounts(site_state(limited.state.settings))
     rates.judge(RefusedShare(messages=1), "joe", True, time.time())
     (one,) = admin.get("/rates").json()["held"]
     assert (one["by"], one["party"]) == ("user", "joe")
