@@ -13,7 +13,7 @@ from filterd.auth.dmarc import author_domains
 from filterd.auth.results import ResultsError, parse
 from filterd.chain.replies import DELAY, DMARC
 from filterd.chain.verdict import Action, Reason, Reply, Verdict
-from filterd.filters.auth.settings import AuthSettings, Treatment
+from filterd.filters.auth.settings import AuthSettings, DmarcAction
 from filterd.filters.auth.symbols import covers
 from filterd.message import Message
 from filterd.message.address import Mailbox, canonical_domain
@@ -25,18 +25,18 @@ from filterd.message.authentication import (
 )
 from filterd.message.matching import is_in_networks, networks
 
-_STRICTNESS: tuple[Treatment, ...] = ("ignore", "label", "quarantine", "reject")
+_STRICTNESS: tuple[DmarcAction, ...] = ("ignore", "label", "quarantine", "reject")
 
 _LIST_FIELDS = ("List-Id", "List-Post", "List-Unsubscribe")
 """Fields that mailing lists add (RFC 2919, RFC 2369)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Treated:
-    """What becomes of a message. treatment: None where DMARC asks for nothing. override: as
+class DmarcOutcome:
+    """What becomes of a message. action: None where DMARC asks for nothing. override: as
     `Authentication.override` has it. why: in words, for the admin."""
 
-    treatment: Treatment | None = None
+    action: DmarcAction | None = None
     override: str = ""
     why: str = ""
 
@@ -46,17 +46,17 @@ class Acting:
 
     def __init__(self, settings: AuthSettings) -> None:
         self._settings = settings
-        self._treatments = settings.treatments
+        self._actions = settings.actions
         self._forwarders = networks(settings.forwarders, local=False)
         self._forwarder_domains = settings.keys("forwarder_domains")
         self._lists = settings.keys("mailing_lists")
         self._sealers = settings.keys("arc_sealers")
 
-    def treated(self, found: Authentication, message: Message, client: str) -> Treated:
+    def outcome(self, found: Authentication, message: Message, client: str) -> DmarcOutcome:
         """What becomes of the message. client: the address of whoever handed it over."""
         dmarc = found.dmarc
         if dmarc is None or found.author:
-            return Treated()
+            return DmarcOutcome()
         policy = DmarcPolicy.NONE
         if dmarc.domain:
             policy = dmarc.asked if dmarc.result is AuthResult.FAIL else policy
@@ -68,20 +68,20 @@ class Acting:
             return _testing(dmarc)
         override, why = self._override(found, message, client)
         if override:
-            return Treated("ignore", override, why)
+            return DmarcOutcome("ignore", override, why)
         wanted = own or self._default(policy)
         if wanted == policy.value:
-            return Treated(wanted, *_of_testing(dmarc))
+            return DmarcOutcome(wanted, *_of_testing(dmarc))
         wish = f"{policy} is asked for" if dmarc.domain else dmarc.reason
-        return Treated(wanted, "local_policy", f"{wish}, {wanted} is set")
+        return DmarcOutcome(wanted, "local_policy", f"{wish}, {wanted} is set")
 
     def _of_authors(
         self, found: Authentication, dmarc: DmarcCheck, policy: DmarcPolicy, message: Message
-    ) -> Treatment | None:
+    ) -> DmarcAction | None:
         """What the setting `domains` says, of several domains in From the strictest: DMARC's result
         is that of one of them, and the others, if nothing proves them, are claimed as well. A
         domain whose proof the DNS keeps back is left alone."""
-        if not self._treatments:
+        if not self._actions:
             return None
         authors = author_domains(message)
         claimed = authors.domains
@@ -101,14 +101,14 @@ class Acting:
                 entries.append(self._default(policy))
         return max(entries, key=_STRICTNESS.index, default=None)
 
-    def _of_domain(self, domain: str) -> Treatment | None:
+    def _of_domain(self, domain: str) -> DmarcAction | None:
         """The closest entry of the setting `domains`."""
         for key in Mailbox("", domain).covered_by():
-            if key in self._treatments:
-                return self._treatments[key]
+            if key in self._actions:
+                return self._actions[key]
         return None
 
-    def _default(self, policy: DmarcPolicy) -> Treatment:
+    def _default(self, policy: DmarcPolicy) -> DmarcAction:
         settings = self._settings
         is_reject = policy is DmarcPolicy.REJECT
         return settings.dmarc_reject if is_reject else settings.dmarc_quarantine
@@ -152,7 +152,7 @@ class Acting:
 
 
 def verdict_of(
-    treated: Treated, found: Authentication, *, of_relay: bool, tempfail: bool
+    outcome: DmarcOutcome, found: Authentication, *, of_relay: bool, tempfail: bool
 ) -> Verdict:
     """What the chain is told, without symbols.
 
@@ -163,7 +163,7 @@ def verdict_of(
     if tempfail and dmarc is not None and dmarc.result is AuthResult.TEMPERROR:
         why = f"the DNS did not tell the DMARC policy of {dmarc.domain}"
         return Verdict(Action.TEMPFAIL, reply=DELAY, because=why)
-    match treated.treatment:
+    match outcome.action:
         case "reject" if not of_relay:
             reply = _refusal(dmarc)
             return Verdict(Action.REJECT, reply=reply, reason=Reason.DMARC, because=_why(dmarc))
@@ -200,9 +200,9 @@ def _of_testing(dmarc: DmarcCheck) -> tuple[str, str]:
     return "policy_test_mode", f"{dmarc.policy} is tested, {dmarc.asked} is asked for"
 
 
-def _testing(dmarc: DmarcCheck) -> Treated:
+def _testing(dmarc: DmarcCheck) -> DmarcOutcome:
     """Where nothing is asked for: perhaps only because the policy is tested."""
     override, why = _of_testing(dmarc)
     if dmarc.policy in (None, DmarcPolicy.NONE):
-        return Treated()
-    return Treated(None, override, why)
+        return DmarcOutcome()
+    return DmarcOutcome(None, override, why)

@@ -14,7 +14,7 @@ from filterd.auth.results import written
 from filterd.auth.statements import results_of
 from filterd.chain.services import Services
 from filterd.chain.verdict import NO_OPINION, AddField, Edit, Symbol, Verdict
-from filterd.filters.auth.acting import Acting, Treated, verdict_of
+from filterd.filters.auth.acting import Acting, DmarcOutcome, verdict_of
 from filterd.filters.auth.checks import AuthChecks
 from filterd.filters.auth.settings import AuthSettings
 from filterd.filters.auth.symbols import symbols
@@ -65,12 +65,12 @@ class Auth:
             checks.begin()
         found = checks.results()
         edge = self._boundary(message)
-        treated = self._acting.treated(found, message, edge.client.address)
-        found = replace(found, override=treated.override)
-        told = verdict_of(treated, found, of_relay=edge.relays > 0, tempfail=self.settings.tempfail)
+        outcome = self._acting.outcome(found, message, edge.client.address)
+        found = replace(found, override=outcome.override)
+        told = verdict_of(outcome, found, of_relay=edge.relays > 0, tempfail=self.settings.tempfail)
         return replace(
             told,
-            symbols=self._symbols(found, treated),
+            symbols=self._symbols(found, outcome),
             edits=tuple(self._fields(found, edge, message.envelope)),
             authentication=found,
         )
@@ -107,9 +107,9 @@ class Auth:
             trusts_local=services.trusts_local,
         )
 
-    def _symbols(self, found: Authentication, treated: Treated) -> tuple[Symbol, ...]:
+    def _symbols(self, found: Authentication, outcome: DmarcOutcome) -> tuple[Symbol, ...]:
         result = symbols(found, self._points)
-        if treated.treatment == "ignore":
+        if outcome.action == "ignore":
             # A failure that is let pass counts for nothing.
             result = [
                 Symbol(one.name, 0.0, f"{one.detail}; not counted ({one.score:+g} points)")
@@ -117,8 +117,8 @@ class Auth:
                 else one
                 for one in result
             ]
-        if treated.override:
-            told = f"{treated.override}: {treated.why}"
+        if outcome.override:
+            told = f"{outcome.override}: {outcome.why}"
             result.append(Symbol(_OVERRIDE, self._points[_OVERRIDE], told))
         return tuple(result)
 

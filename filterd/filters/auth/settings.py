@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from filterd.chain.filter import Filter
     from filterd.chain.services import Services
 
-Treatment = Literal["reject", "quarantine", "label", "ignore"]
+DmarcAction = Literal["reject", "quarantine", "label", "ignore"]
 """What becomes of mail that fails DMARC. reject: refused. quarantine: held, and in the digest.
 label: delivered as spam. ignore: nothing."""
 
@@ -42,17 +42,17 @@ class AuthSettings:
         ),
     ] = False
     dmarc_reject: Annotated[
-        Treatment,
+        DmarcAction,
         Doc(
             "mail that fails DMARC and whose domain asks to reject such: quarantine (hold), "
             "reject, label, or ignore"
         ),
     ] = "quarantine"
     dmarc_quarantine: Annotated[
-        Treatment, Doc("the same where the domain asks to quarantine such mail")
+        DmarcAction, Doc("the same where the domain asks to quarantine such mail")
     ] = "quarantine"
     domains: Annotated[
-        Mapping[str, Treatment],
+        Mapping[str, DmarcAction],
         Doc(
             "domain in From → what becomes of mail that does not prove it, whatever its owner "
             'asks; as "bank.example", or ".bank.example" with all below it'
@@ -147,7 +147,7 @@ class AuthSettings:
         return patterns(getattr(self, name))
 
     @property
-    def treatments(self) -> Mapping[str, Treatment]:
+    def actions(self) -> Mapping[str, DmarcAction]:
         """What becomes of mail by key of its author domain."""
         return {_domain_key(pattern): what for pattern, what in self.domains.items()}
 

@@ -77,17 +77,15 @@ def test_a_message_that_is_the_banned_part_keeps_its_header_but_for_what_describ
 
 
 @pytest.mark.parametrize(
-    ("treatment", "action"),
+    ("way", "action"),
     [
         ("score", Action.ACCEPT),
         ("quarantine", Action.QUARANTINE),
         ("reject", Action.REJECT),
     ],
 )
-def test_other_treatments_leave_the_message_whole(treatment: str, action: Action) -> None:
-    verdict = examined(
-        messages.multipart([("a.exe", b"x")]), Parts(PartsSettings(action=treatment))
-    )  # type: ignore[arg-type]
+def test_other_actions_leave_the_message_whole(way: str, action: Action) -> None:
+    verdict = examined(messages.multipart([("a.exe", b"x")]), Parts(PartsSettings(action=way)))  # type: ignore[arg-type]
     assert (verdict.action, verdict.edits) == (action, ())
     assert (verdict.reply is not None) == (action is Action.REJECT)
 
