@@ -20,7 +20,8 @@ to send a server its question without waiting for the answer, which `examine` th
 like: when it changes, the daemon reloads.
 `must_examine = True` in the settings' class says that mail which the filter could not examine must
 not be delivered: `filterd check` warns where the settings let it. `needs_network = False` says that
-the filter opens no network connection with these settings. docs/filters/writing.md
+the filter opens no network connection with these settings, `waits_for_network = True` that it waits
+for other hosts with most messages, so that more workers are of use. docs/filters/writing.md
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +131,10 @@ class WorkerSettings:
         int,
         Ge(0),
         Le(1024),
-        Doc("worker processes; 0: one for each core; more help if they wait for clamd"),
+        Doc(
+            "worker processes; 0: one for each core, and 12 more if a filter waits for other hosts "
+            "(DNS, a scanner there); more of them help if they wait for clamd"
+        ),
     ] = 0
     queue: Annotated[
         int, Ge(0), Doc("messages that may wait for a worker; further ones get 451 at once")
@@ -146,11 +148,6 @@ class WorkerSettings:
     grace: Annotated[
         float, Gt(0), Doc("seconds over the chain's timeout after which a worker is killed")
     ] = 2.0
-
-    @property
-    def processes(self) -> int:
-        """The number of worker processes that this means on this machine."""
-        return self.count or os.cpu_count() or 1
 
 
 @dataclass(frozen=True)

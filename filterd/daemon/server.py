@@ -27,6 +27,7 @@ import sdnotify
 from filterd import __version__
 from filterd.config.assembly import FailureKeeper, open_history
 from filterd.config.load import ConfigError, Settings, load
+from filterd.config.network import worker_processes
 from filterd.daemon import file_watch, report_runner
 from filterd.daemon.apply import ACTIONS
 from filterd.daemon.autolearn_runner import LOOK_INTERVAL, Lessons
@@ -167,7 +168,7 @@ class Daemon:
             "filterd %s listens on %s, %d workers, chain %s",
             __version__,
             self._address.text,
-            settings.workers.processes,
+            worker_processes(settings),
             ",".join(settings.chain.filters) or "(empty)",
         )
         self._notify.notify(f"READY=1\nSTATUS=listening on {self._address.text}")
@@ -181,7 +182,7 @@ class Daemon:
         workers = settings.workers
         pool = Pool(
             self._config,
-            workers.processes,
+            worker_processes(settings),
             queue=workers.queue,
             recycle=workers.recycle,
             grace=workers.grace,

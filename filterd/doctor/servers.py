@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from filterd.config.assembly import model_folder, open_history
 from filterd.config.load import Settings
+from filterd.config.network import worker_processes
 from filterd.doctor.findings import Finding, Level
 from filterd.filters.bayes.settings import BayesSettings
 from filterd.history import HistoryError
@@ -42,7 +43,7 @@ def daemon(settings: Settings) -> Iterator[Finding]:
             "run this as the daemon's user; a daemon of an older version has to be restarted",
         )
         return
-    alive, wanted = told["workers"], settings.workers.processes
+    alive, wanted = told["workers"], worker_processes(settings)
     yield Finding(Level.OK, "daemon", f"{daemon.socket} answers, {alive} workers")
     if alive < wanted:
         yield Finding(

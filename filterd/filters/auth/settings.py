@@ -29,6 +29,7 @@ class AuthSettings:
     """Checks who sent a message: SPF, DKIM, DMARC and ARC."""
 
     needs_network: ClassVar[bool] = True
+    waits_for_network: ClassVar[bool] = True
 
     spf: Annotated[bool, Doc("check SPF of the sender's domain and of the HELO name")] = True
     dkim: Annotated[bool, Doc("verify DKIM signatures")] = True

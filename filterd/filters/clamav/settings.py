@@ -70,6 +70,11 @@ class ClamAVSettings(ScanOptions, HostOptions):
         """Some clamd is not behind a unix socket."""
         return not all(server.is_local for server in self.servers)
 
+    @property
+    def waits_for_network(self) -> bool:
+        """It does, for most messages."""
+        return self.needs_network
+
     def describe(self) -> Mapping[str, str]:
         """What the symbols mean."""
         return descriptions(PREFIX)

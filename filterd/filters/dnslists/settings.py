@@ -161,6 +161,7 @@ class DnsListsSettings:
     """Asks DNS lists about the client, its names, the sender and the message's URLs."""
 
     needs_network: ClassVar[bool] = True
+    waits_for_network: ClassVar[bool] = True
 
     lists: Annotated[tuple[DnsList, ...], Doc("the lists; without any nothing is asked")] = ()
     scores: Annotated[

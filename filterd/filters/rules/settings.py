@@ -93,6 +93,11 @@ class RulesSettings:
         """Rules may ask DNS lists."""
         return self.use_network
 
+    @property
+    def waits_for_network(self) -> bool:
+        """It does, for most messages."""
+        return self.needs_network
+
     def describe(self) -> Mapping[str, str]:
         """What the symbols mean."""
         return DESCRIPTIONS

@@ -132,6 +132,11 @@ class ScannersSettings(ScanOptions, _Members):
             server.is_local for one in self.clamd for server in one.servers
         )
 
+    @property
+    def waits_for_network(self) -> bool:
+        """It does, for most messages."""
+        return self.needs_network
+
     def describe(self) -> Mapping[str, str]:
         """What the symbols mean."""
         return descriptions(PREFIX)

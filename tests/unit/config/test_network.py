@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from filterd.chain.filter import available
 from filterd.chain.filter import load as load_filter
 from filterd.config.load import load
-from filterd.config.network import network_users
+from filterd.config.network import MORE_WORKERS, network_users, worker_processes
 
 NEVER = "bayes greylist gtube known locallists rates recipients rules senders sign sklearn".split()
 
@@ -64,3 +65,29 @@ def test_filters_that_may(tmp_path: Path, name: str, text: str, needs: bool) -> 
 )
 def test_what_all_of_them_share(tmp_path: Path, text: str, expected: tuple[str, ...]) -> None:
     assert users(tmp_path, ["gtube"], text) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "waits"),
+    [
+        ("bayes", "", False),
+        ("parts", "", False),
+        ("recipients", 'domains = ["a.example"]\ncommand = ["/x"]', False),
+        ("auth", "", True),
+        ("dnslists", "", True),
+        ("rules", "use_network = false", False),
+        ("rules", "use_network = true", True),
+        ("clamav", "", False),
+        ("clamav", 'server = "tcp:192.0.2.1:3310"', True),
+        ("scanners", 'icap = [{name = "a", server = "icap://192.0.2.1/x"}]', True),
+    ],
+)
+def test_more_workers_where_a_filter_waits_for_other_hosts(
+    tmp_path: Path, name: str, text: str, waits: bool
+) -> None:
+    file = tmp_path / "filterd.toml"
+    file.write_text(f'[chain]\nfilters = ["gtube", "{name}"]\n[filters.{name}]\n{text}\n')
+    expected = (os.cpu_count() or 1) + waits * MORE_WORKERS
+    assert worker_processes(load(file)) == expected
+    file.write_text(f"{file.read_text()}[workers]\ncount = 3\n")
+    assert worker_processes(load(file)) == 3
