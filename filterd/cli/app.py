@@ -63,6 +63,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "app",
         "DMARC reports: make and send ours, read others'",
     ),
+    "notice": (
+        "filterd.cli.notice",
+        "app",
+        "notices by mail and webhooks: try them, see what waits",
+    ),
     "web": ("filterd.cli.web", "app", "review pages and REST interface, and their accounts"),
     "mta": ("filterd.cli.mta", "app", "the embedded reference MTA"),
     "selftest": ("filterd.cli.selftest", "selftest", "send test messages through the daemon"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import time
 from typing import Annotated, Any, get_type_hints
 
 import typer
@@ -54,6 +55,7 @@ def check(
     with reported(Exit.CONFIG, ConfigError):
         check_folders(loaded)
     _check_lists(loaded)
+    _check_notices(loaded)
     times = time_warnings(loaded, Mtas(sendmail, postfix))
     warnings = [
         *times,
@@ -103,6 +105,29 @@ def _check_lists(loaded: Settings) -> None:
         fail(str(error), Exit.CONFIG)
     except OSError as error:
         fail(f"{error.filename}: {error.strerror}", Exit.CONFIG)
+
+
+def _check_notices(loaded: Settings) -> None:
+    """End with an error for a template or a webhook's secret that cannot be used."""
+    if not loaded.notices.enabled:
+        return
+    from filterd.notices.compose import NoticeError  # noqa: PLC0415  (loads the database)
+    from filterd.notices.post import unusable  # noqa: PLC0415
+    from filterd.notices.samples import check_templates  # noqa: PLC0415
+    from filterd.notices.signing import SecretError, read_secrets  # noqa: PLC0415
+
+    with reported(Exit.CONFIG, NoticeError):
+        check_templates(loaded.notices, time.time())
+    wrong = []
+    for number, hook in enumerate(loaded.notices.webhooks):
+        try:
+            read_secrets(hook.secret)
+        except SecretError as error:
+            wrong.append(f"{dotted(('notices', 'webhooks', number, 'secret'))}: {error}")
+        if hook.ca is not None and (trouble := unusable(hook.ca)):
+            wrong.append(f"{dotted(('notices', 'webhooks', number, 'ca'))}: {trouble}")
+    if wrong:
+        fail("\n".join(wrong), Exit.CONFIG)
 
 
 def _of_rules(loaded: Settings) -> list[str]:

@@ -24,9 +24,11 @@ from filterd.chain.policy_settings import PolicySettings, mistakes_in
 from filterd.config.digest import DigestSettings
 from filterd.config.dmarc import DmarcSettings
 from filterd.config.doctor import DoctorSettings
+from filterd.config.notices import NoticeSettings
 from filterd.config.processes import DaemonSettings, MetricsSettings, StageSettings, WorkerSettings
 from filterd.config.tables import Tables
 from filterd.config.web import WebSettings
+from filterd.filters.rates.settings import RatesSettings
 from filterd.history.settings import HistorySettings
 from filterd.maillog.settings import MailLogSettings
 from filterd.mta.settings import MtaSettings
@@ -74,6 +76,7 @@ class Settings:
     maillog: MailLogSettings = MailLogSettings()
     digest: DigestSettings = DigestSettings()
     dmarc: DmarcSettings = DmarcSettings()
+    notices: NoticeSettings = NoticeSettings()
     doctor: DoctorSettings = DoctorSettings()
     metrics: MetricsSettings = MetricsSettings()
     autolearn: AutolearnSettings = AutolearnSettings()
@@ -118,6 +121,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "maillog": MailLogSettings,
     "digest": DigestSettings,
     "dmarc": DmarcSettings,
+    "notices": NoticeSettings,
     "doctor": DoctorSettings,
     "metrics": MetricsSettings,
     "autolearn": AutolearnSettings,
@@ -215,4 +219,23 @@ def _check_together(tables: Tables, settings: Settings) -> None:
             ("digest", "enabled"),
             "links in digests would not work, since web.url is not set",
             'expected url = "https://mail.example" in [web]',
+        )
+    _check_notices(tables, settings)
+
+
+def _check_notices(tables: Tables, settings: Settings) -> None:
+    notices = settings.notices
+    for kind in ("held", "stripped", "virus", "failed"):
+        if notices.mailed(kind) and not settings.history.enabled:
+            tables.wrong(
+                ("notices", kind),
+                "would tell nothing, since the history is off",
+                "expected enabled = true in [history]",
+            )
+    judged = any(own.refused for own in settings.in_chain(RatesSettings).values())
+    if notices.account and not judged:
+        tables.wrong(
+            ("notices", "account"),
+            "would tell nothing, since nobody's mail is ever held for its share of spam",
+            'expected "rates" in chain.filters, and refused in [filters.rates]',
         )

@@ -132,6 +132,17 @@ class DaemonCollector(Collector):
         for (method, result), number in stats.authentication.items():
             authentication.add_metric([method, result], number)
         yield authentication
+        notices = CounterMetricFamily(
+            "filterd_notices",
+            "Notices by mail and webhook: sent, failed, suppressed by a limit, dropped.",
+            labels=["channel", "outcome"],
+        )
+        for (channel, outcome), number in self._monitor.notices.values.items():
+            notices.add_metric([channel, outcome], number)
+        yield notices
+        yield GaugeMetricFamily(
+            "filterd_notices_waiting", "Notices that wait.", self._monitor.notices.waiting
+        )
         yield CounterMetricFamily(
             "filterd_history_lost",
             "Records that the history could not note, or has lost.",

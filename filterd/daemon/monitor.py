@@ -15,6 +15,7 @@ from filterd.daemon.service import Service
 from filterd.daemon.stats import Stats
 from filterd.history import History
 from filterd.history.recorder import Recorder
+from filterd.notices.counts import NoticeCounts
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,7 @@ class Monitor:
     def __init__(self, settings: Settings, history: History | None) -> None:
         self.stats = Stats(settings.chain.filters)
         self.recorder = Recorder(history)
+        self.notices = NoticeCounts()
         self.refusals = Refusals(lambda report: self.recorder.note(report, b""))
         self._listen = settings.metrics.listen
         self._settings_read = time.time()

@@ -57,6 +57,7 @@ from filterd.workers.pool import Pool
 
 if TYPE_CHECKING:
     from filterd.digest.run import Schedule
+    from filterd.notices.run import NoticeSchedule
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +72,9 @@ SETTLE = 0.1
 
 DIGEST_INTERVAL = 60.0
 """Seconds between two looks whether digests are due."""
+
+NOTICE_INTERVAL = 30.0
+"""Seconds between two looks whether there is something to tell."""
 
 NUDGE_INTERVAL = 1.0
 """Seconds between connections to our own socket. libmilter 8.17 with a pool of threads, as Debian
@@ -118,6 +122,7 @@ class Daemon:
         self._agreed: dict[int, int] = {}
         self._awaiting: queue.SimpleQueue[Future[str]] = queue.SimpleQueue()
         self._schedule: Schedule | None = None
+        self._notices: NoticeSchedule | None = None
         upkeep = Upkeep(lambda: self._settings.quarantine)
         lessons = Lessons(lambda: self._settings, config)
         reports = report_runner.Reports(lambda: self._settings, config)
@@ -125,6 +130,7 @@ class Daemon:
         self._periodic = (
             Periodic("upkeep", upkeep.once, RETRY_INTERVAL),
             Periodic("digest", self._send_digests, DIGEST_INTERVAL),
+            Periodic("notices", self._send_notices, NOTICE_INTERVAL),
             Periodic("autolearn", lessons.once, LOOK_INTERVAL),
             Periodic("dmarc-reports", reports.once, report_runner.LOOK_INTERVAL),
             Periodic("files", self._watch.once, file_watch.LOOK_INTERVAL),
@@ -249,6 +255,16 @@ class Daemon:
 
             self._schedule = Schedule(lambda: self._settings)
         self._schedule.once()
+
+    def _send_notices(self) -> None:
+        """Find what is to be told, and send what is due."""
+        if self._notices is None:
+            if not self._settings.notices.enabled:
+                return
+            from filterd.notices.run import NoticeSchedule  # noqa: PLC0415  (loads the database)
+
+            self._notices = NoticeSchedule(lambda: self._settings, self._monitor.notices)
+        self._notices.once()
 
     def _negotiated(self, context: Any, options: list[int]) -> int:
         """Ask for what is needed of what the MTA offers (milter protocol §negotiation)."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from filterd.chain.verdict import Action
 from filterd.database.engine import BrokenDatabaseError, Database, DatabaseError, database
 from filterd.database.paging import end
 from filterd.database.search import Coarse, Contains
@@ -38,6 +39,16 @@ _CHUNK = 500
 
 _PAGE = 2000
 """Records of a day that are read at a time."""
+
+_LOOKED_AT = 20_000
+"""Records among which eventful ones are looked for at a time."""
+
+_SETTLING = 86400.0
+"""Seconds; a record that is further ahead of the clock was noted by a clock that was wrong, and is
+not waited for."""
+
+_REASON, _VIRUS = '"reason":"', '"virus":"'
+"""Stand in a record that has one (`Codec.text` leaves out what is empty)."""
 
 _FLOW = """
 WITH RECURSIVE
@@ -128,6 +139,45 @@ class Records:
                 c.received >= received,
                 sa.or_(c.received > received, c.rowid > number),
             )
+
+    def newest_number(self) -> int:
+        """See `History.newest_number`."""
+        with self._transaction() as connection:
+            return connection.scalar(sa.select(sa.func.max(records.c.rowid))) or 0
+
+    def eventful(self, after: int, settled: float, limit: int) -> tuple[int, list[Record]]:
+        """See `History.eventful`."""
+        c = records.c
+        numbers = (
+            sa.select(c.rowid, c.received)
+            .where(c.rowid > after)
+            .order_by(c.rowid)
+            .limit(_LOOKED_AT)
+        )
+        with self._transaction() as connection:
+            last = after
+            for number, received in connection.execute(numbers):
+                if settled < received <= settled + _SETTLING:
+                    break
+                last = number
+            rows = connection.execute(
+                sa.select(c.rowid, c.id, c.received, c.action, c.score, c.rest)
+                .where(
+                    c.rowid > after,
+                    c.rowid <= last,
+                    sa.or_(
+                        c.action != Action.ACCEPT.value,
+                        c.failed != "",
+                        Contains(c.rest, _REASON),
+                        Contains(c.rest, _VIRUS),
+                    ),
+                )
+                .order_by(c.rowid)
+                .limit(limit)
+            ).all()
+        if len(rows) == limit:
+            last = rows[-1][0]
+        return last, [Record.decode(*row[1:]) for row in rows]
 
     def oldest(self) -> float | None:
         """See `History.oldest`."""

@@ -101,6 +101,20 @@ class History:
         HistoryError."""
         return self.records.between(since, until, text) if self._exists() else iter(())
 
+    def newest_number(self) -> int:
+        """The number of the record that came last, 0 if there is none. Raises HistoryError."""
+        return self.records.newest_number() if self._exists() else 0
+
+    def eventful(self, after: int, settled: float, limit: int) -> tuple[int, list[Record]]:
+        """Records with a greater number than `after` of messages that were not simply accepted, or
+        of which a filter failed, in the order in which they were noted, at most `limit`; and up to
+        which number these are all.
+
+        settled: seconds since 1970; what came later is for the next time: where hosts share the
+        history, a lower number may still be on its way. Raises HistoryError.
+        """
+        return self.records.eventful(after, settled, limit) if self._exists() else (after, [])
+
     def oldest(self) -> float | None:
         """When the oldest message came that is known, seconds since 1970; None if there is none.
         Raises HistoryError."""

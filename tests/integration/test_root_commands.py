@@ -48,6 +48,8 @@ release_port = {closed}
 release_timeout = 5
 [digest]
 sender = "postmaster@mx.example"
+[notices]
+sender = "postmaster@mx.example"
 [dmarc]
 org_name = "Example"
 email = "reports@mx.example"
@@ -116,6 +118,9 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("rules", "weigh"): ["{private}/corpus"],
     ("digest", "show"): ["joe@mx.example.test"],
     ("digest", "send"): [],
+    ("notice", "show"): [],
+    ("notice", "queue"): [],
+    ("notice", "test"): ["--to=joe@mx.example.test"],
     ("replay",): [ID],
     ("quarantine", "list"): [],
     ("quarantine", "show"): [ID],
@@ -324,6 +329,7 @@ def test_no_command_makes_anything_that_is_roots(
         "mta build",
         "mta newaliases",
         "digest send",
+        "notice test",
         "dkim check",
         "known show",
         "rules weigh",

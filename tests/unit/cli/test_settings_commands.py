@@ -68,6 +68,27 @@ def test_check_reads_the_sites_lists(tmp_path: Path) -> None:
     assert "x.list:2: '192.0.2.0/33' is not a network" in checked.stderr
 
 
+def test_check_writes_each_notice_and_reads_the_secrets(tmp_path: Path) -> None:
+    (tmp_path / "held.txt").write_text("Subject: {{ wrong }}\n")
+    (tmp_path / "filterd.toml").write_text(
+        '[notices]\nsender = "root@mx.test"\nheld = ["root@mx.test"]\ntemplates = "."\n'
+        '[[notices.webhooks]]\nurl = "https://hooks.test/"\nsecret = "secret"\nca = "held.txt"\n'
+    )
+    checked = filterd("check", cwd=tmp_path)
+    assert (checked.returncode, checked.stderr) == (
+        78,
+        "filterd: held.txt: 'wrong' is undefined\n",
+    )
+    (tmp_path / "held.txt").write_text("Subject: {{ count }} held\n")
+    checked = filterd("check", cwd=tmp_path)
+    assert (checked.returncode, checked.stderr) == (
+        78,
+        f"filterd: notices.webhooks[1].secret: {tmp_path}/secret: cannot be read "
+        "(No such file or directory)\n"
+        f"filterd: notices.webhooks[1].ca: {tmp_path}/held.txt: has no certificate in PEM\n",
+    )
+
+
 def test_check_reads_the_key_of_known(tmp_path: Path) -> None:
     (tmp_path / "filterd.toml").write_text(
         '[chain]\nfilters = ["known"]\n[filters.known]\nkey_file = "x.key"\n'

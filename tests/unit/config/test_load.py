@@ -129,6 +129,78 @@ MISTAKES = {
         "digest.domains[2]",
         'expected "mx.test"',
     ),
+    "a notice to the sender": (
+        "[notices]\nsender = 'root@mx.test'\nheld = ['sender']",
+        3,
+        "notices.held[1]",
+        "may be forged",
+    ),
+    "a notice to recipients of any site": (
+        "[notices]\nsender = 'root@mx.test'\nheld = ['recipient']",
+        3,
+        "notices.held[1]",
+        'expected domains = ["mx.example"]',
+    ),
+    "a notice to no admin": (
+        "[notices]\nsender = 'root@mx.test'\nfull = ['admin']",
+        3,
+        "notices.full[1]",
+        "stands for nobody",
+    ),
+    "a notice from nobody": (
+        "[notices]\nfull = ['root@mx.test']",
+        1,
+        "notices.sender",
+        "is not an address",
+    ),
+    "a notice with a line break in it": (
+        '[notices]\nsender = "root@mx.test\\r\\nBcc: all@x.test"',
+        2,
+        "notices.sender",
+        "is not an address",
+    ),
+    "a notice about a filter to its recipient": (
+        "[notices]\nsender = 'root@mx.test'\ndomains = ['mx.test']\nfailed = ['recipient']",
+        4,
+        "notices.failed[1]",
+        "has no recipient",
+    ),
+    "a notice without a history": (
+        "[notices]\nsender = 'root@mx.test'\nheld = ['root@mx.test']\n[history]\nenabled = false",
+        3,
+        "notices.held",
+        "the history is off",
+    ),
+    "a notice about accounts that nobody judges": (
+        "[notices]\nsender = 'root@mx.test'\naccount = ['root@mx.test']",
+        3,
+        "notices.account",
+        'expected "rates" in chain.filters',
+    ),
+    "a webhook in the clear": (
+        "[[notices.webhooks]]\nurl = 'http://hooks.test/'\nsecret = '/s'",
+        2,
+        "notices.webhooks[1].url",
+        "expected https://",
+    ),
+    "a webhook with a password": (
+        "[[notices.webhooks]]\nurl = 'https://a:b@hooks.test/'\nsecret = '/s'",
+        2,
+        "notices.webhooks[1].url",
+        "without a name",
+    ),
+    "a webhook's port": (
+        "[[notices.webhooks]]\nurl = 'https://hooks.test:99999/'\nsecret = '/s'",
+        2,
+        "notices.webhooks[1].url",
+        "is not of the form",
+    ),
+    "a webhook without a secret": (
+        "[[notices.webhooks]]\nurl = 'https://hooks.test/'",
+        1,
+        "notices.webhooks[1].secret",
+        "",
+    ),
     "unknown filter": ("[chain]\nfilters = ['gtub']", 2, "chain.filters", "there are:"),
     "filter twice": ("[chain]\nfilters = ['gtube', 'gtube']", 2, "chain.filters", "twice"),
     "a filter's unknown key": (
@@ -276,7 +348,7 @@ def test_the_sample_file_is_right_whether_keys_are_commented_out_or_not(tmp_path
     settings = load(write(tmp_path, text))
     assert settings.chain.filters == ("gtube",)
     # What has keys without a default stays commented out.
-    needy = r"mta\.filters|filters\.(?:scanners\.clamd|(?:dns|local)lists\.lists"
+    needy = r"mta\.filters|notices\.webhooks|filters\.(?:scanners\.clamd|(?:dns|local)lists\.lists"
     needy += r"|rates\.limits|recipients\.servers|sign\.keys)"
     arrays = rf"#\[\[(?:{needy})\]\].*?\n\n\n"
     text = re.sub(arrays, "\n\n", text, flags=re.DOTALL)

@@ -178,6 +178,7 @@ def test_metrics_for_prometheus(new_daemon: NewDaemon) -> None:
     assert samples["filterd_filter_seconds_bucket", "+Inf", "misbehaving"] >= 1
     assert samples[("filterd_workers",)] == 2
     assert samples["filterd_quarantine_messages", "copy"] == 1
+    assert samples[("filterd_notices_waiting",)] == 0
 
 
 def told_by(port: int) -> bytes:

@@ -190,6 +190,9 @@ def test_flow_symbols_and_failures_in_postgresql(shared: History, tmp_path: Path
         ]
     assert shared.top(NOW, 5) == file.top(NOW, 5)
     assert shared.failures(NOW) == file.failures(NOW) != []
+    for place in ((0, NOW + 60, 50), (0, NOW + 60, 2), (0, NOW, 50)):
+        assert shared.eventful(*place) == file.eventful(*place)
+    assert shared.newest_number() == 4
 
 
 HIDDEN = [

@@ -107,6 +107,23 @@ def test_the_flow_and_what_was_found(history: History) -> None:
     assert history.top(NOW, 5) == [("CLAM_VIRUS", 1), ("BAYES_99", 1)]
 
 
+def test_what_happened_is_read_in_the_order_in_which_it_was_noted(history: History) -> None:
+    later = NOW + 60
+    whole, records = history.eventful(0, later, 50)
+    assert (whole, [one.id for one in records]) == (4, ["a", "b", "d"])
+    assert history.newest_number() == 4
+    # What may still be joined by an earlier one is left for the next time.
+    assert [one.id for one in history.eventful(0, NOW + 1, 50)[1]] == ["a", "b"]
+    assert history.eventful(0, NOW + 1, 50)[0] == 2
+    first, records = history.eventful(0, later, 1)
+    assert [one.id for one in records] == ["a"]
+    assert [one.id for one in history.eventful(first, later, 1)[1]] == ["b"]
+    assert history.eventful(4, later, 50) == (4, [])
+    # An accepted one of which a part was removed; one of a clock that was far ahead.
+    history.add([record("e", NOW + 4, reason="stripped"), record("f", NOW + 9e9, action="reject")])
+    assert [one.id for one in history.eventful(4, later, 50)[1]] == ["e", "f"]
+
+
 def test_failures_by_filter_with_the_newest(history: History) -> None:
     timeout = {"clamav": "timeout: 30 s", "bayes": "error: x"}
     history.add([record("e", NOW + 9, failures=timeout)])
