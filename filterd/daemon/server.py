@@ -8,6 +8,8 @@ another thread, and the main thread keeps Python's handlers: SIGHUP reloads, SIG
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib
 import logging
 import os
 import queue
@@ -52,7 +54,8 @@ from filterd.ops.logs import MessageLog, configure
 from filterd.quarantine.upkeep import RETRY_INTERVAL, Upkeep
 from filterd.system.address import AddressError
 from filterd.system.periodic import Periodic
-from filterd.workers.generation import StartError
+from filterd.workers.forked import fork, has_one_thread
+from filterd.workers.generation import Begin, StartError
 from filterd.workers.pool import Pool
 
 if TYPE_CHECKING:
@@ -113,7 +116,6 @@ class Daemon:
             raise StartFailure(str(error), EX_CONFIG) from None
         self._address = self._settings.daemon.address
         configure(self._settings.daemon)
-        self._notify = sdnotify.SystemdNotifier()
         # A handler may interrupt any line of the main thread, also one that holds a lock; so the
         # interpreter itself writes the signals' numbers into a pipe, and the main thread reads it.
         self._orders, self._wake = os.pipe()
@@ -151,7 +153,13 @@ class Daemon:
             signal.signal(number, lambda _number, _frame: None)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         self._watch.loaded(look_at(settings))
-        pool = self._started_pool(settings)
+        if settings.history.enabled:
+            # Before the fork server is made, which needs that library as well.
+            importlib.import_module("filterd.history.records")
+        descriptors = self._orders, self._wake
+        begin = functools.partial(fork, settings, descriptors) if has_one_thread() else None
+        pool = self._started_pool(settings, begin)
+        self._notify = sdnotify.SystemdNotifier()
         self._monitor = Monitor(settings, _history(settings))
         self._service = Service(
             settings,
@@ -184,7 +192,8 @@ class Daemon:
         finally:
             self._end()
 
-    def _started_pool(self, settings: Settings) -> Pool:
+    def _started_pool(self, settings: Settings, begin: Begin | None = None) -> Pool:
+        """begin: how its first fork server is started; None: as a program. Raises StartFailure."""
         workers = settings.workers
         pool = Pool(
             self._config,
@@ -195,7 +204,7 @@ class Daemon:
             stages=settings.stages,
         )
         try:
-            pool.start()
+            pool.start(begin)
         except StartError as error:
             raise StartFailure(str(error), error.status) from None
         return pool

@@ -1,7 +1,8 @@
 """A room's tables, and a database brought to their newest form.
 
-Alembic's migrations make and change the tables. A process that finds the database at the newest
-form goes on at once and never loads alembic.
+Alembic's migrations make and change the tables; in a new SQLite file `filterd.database.newest`
+makes them. A process that finds the database at the newest form goes on at once. Neither loads
+alembic.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from filterd.database import newest
 from filterd.database.sqlite import ALONE_LIMIT, SqliteFile
 
 if TYPE_CHECKING:
@@ -137,10 +139,19 @@ def bring_up_to_date(engine: sa.Engine, schema: Schema) -> None:
             found = schema.before(connection)
         if file is not None and found not in (None, schema.newest):
             _save_copy(engine, file, schema)
+        if found is None and engine.dialect.name == "sqlite" and newest.is_empty(connection):
+            newest.make(connection, schema.folder)
+            return
         if found is not None and not is_noted:
             _alembic(connection, schema, found, stamp=True)
         if found != schema.newest:
-            _alembic(connection, schema, schema.newest)
+            migrate(connection, schema)
+
+
+def migrate(connection: sa.Connection, schema: Schema) -> None:
+    """Run the migrations up to the newest form, in the transaction that has begun. Raises
+    SQLAlchemyError."""
+    _alembic(connection, schema, schema.newest)
 
 
 def _save_copy(engine: sa.Engine, file: SqliteFile, schema: Schema) -> None:
@@ -287,7 +298,7 @@ def _move_tables(connection: sa.Connection, schema: Schema, wanted: str) -> str:
     connection.execute(sa.schema.CreateSchema(name))
     for table in present:
         connection.execute(sa.text(f"ALTER TABLE {table} SET SCHEMA {name}"))
-    _alembic(connection, schema, schema.newest)
+    migrate(connection, schema)
     return name
 
 

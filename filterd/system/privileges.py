@@ -148,6 +148,14 @@ def give_up_root(settings: Path | None = None) -> None:
     libc.prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
 
 
+def keep_what_programs_get() -> None:
+    """In a fork: keep only the capabilities that a program would have which is started instead. The
+    right to listen on ports below 1024 is not among them."""
+    if ROOT not in os.getresuid():
+        inheritable = _capabilities()[0].inheritable
+        _take_up([one for one in range(32) if inheritable & 1 << one], only=True)
+
+
 def _check_service(folders: Iterable[Path]) -> None:
     for folder in folders:
         found = _stat(folder)

@@ -1,7 +1,8 @@
 """The fork server: a process that prepares the filters once and forks workers from that.
 
-The daemon starts it as a program of its own and speaks to it over one socket (SOCK_SEQPACKET, a
-JSON object a packet). It has no threads, so forking is safe; all workers share the model's pages.
+The daemon forks it while it has one thread, later it starts it as a program of its own
+(`filterd.workers.forked`), and speaks to it over one socket (SOCK_SEQPACKET, a JSON object a
+packet). It has no threads, so forking is safe; all workers share the model's pages.
 
     daemon → fork server: {"fork": 1}   {"fork": 1, "role": ROLE}   {"kill": PID}
     fork server → daemon: {"ready": true, "filters": [...],
@@ -36,7 +37,7 @@ from typing import Any
 from filterd.chain.budget import own_alarm
 from filterd.chain.pipeline import Pipeline
 from filterd.config.assembly import build_pipeline
-from filterd.config.load import ConfigError, load
+from filterd.config.load import ConfigError, Settings, load
 from filterd.config.processes import WorkerSettings
 from filterd.ops.logs import configure
 from filterd.system.confinement import die_with_parent
@@ -225,19 +226,32 @@ def _is_forbidden(error: BaseException | None) -> bool:
     return False
 
 
+def ignore_signals() -> None:
+    """The daemon decides when this ends; a signal to the whole group (Ctrl-C) must not."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def main() -> int:
     """`python -m filterd.workers.forkserver`: started by the daemon, not by people."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--control", type=int, required=True)
     parser.add_argument("--config", type=Path)
     arguments = parser.parse_args()
-    # The daemon decides when this ends; a signal to the whole group (Ctrl-C) must not.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    ignore_signals()
     control = socket.socket(fileno=arguments.control)
     try:
         settings = load(arguments.config)
-        configure(settings.daemon)
+    except ConfigError as error:
+        tell(control, {"error": str(error), "status": EX_CONFIG})
+        return EX_CONFIG
+    configure(settings.daemon)
+    return run(control, settings)
+
+
+def run(control: socket.socket, settings: Settings) -> int:
+    """Prepare the filters and serve the daemon until it closes the socket; the exit status."""
+    try:
         pipeline = build_pipeline(settings)
         pipeline.chain.prepare()
     except ConfigError as error:

@@ -13,7 +13,7 @@ import os
 import socket
 import struct
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from filterd.chain.stages import Stage
 from filterd.config.processes import StageSettings
 from filterd.system.child import python_command
 from filterd.workers import framing
+from filterd.workers.forked import Forked
 from filterd.workers.forkserver import PACKET_LIMIT
 from filterd.workers.stage_pool import StagePool
 from filterd.workers.watch import WatchPage
@@ -41,6 +42,12 @@ POLL_INTERVAL = 0.1
 
 _RECEIVE_TIME = struct.pack("@ll", 0, int(POLL_INTERVAL * 1_000_000))
 """The same for the kernel (SO_RCVTIMEO, struct timeval): one system call waits and reads."""
+
+Process = subprocess.Popen[bytes] | Forked
+"""A running fork server."""
+
+Begin = Callable[[], tuple[socket.socket, Process]]
+"""Starts a fork server: the daemon's end of its socket, and the process."""
 
 
 class StartError(Exception):
@@ -79,7 +86,7 @@ class Generation:
     open all the same; empty if they can reach none."""
 
     control: socket.socket
-    process: subprocess.Popen[bytes]
+    process: Process
     filters: Sequence[str]
     network: str = ""
     alive: dict[int, Worker] = field(default_factory=dict)
@@ -106,17 +113,18 @@ class Generation:
             self.process.wait(END_LIMIT)
 
     @classmethod
-    def start(cls, config: Path | None, stages: StageSettings | None = None) -> Generation:
-        """Start a fork server and wait until its filters are prepared. Raises StartError."""
+    def start(
+        cls,
+        config: Path | None,
+        stages: StageSettings | None = None,
+        begin: Begin | None = None,
+    ) -> Generation:
+        """Start a fork server and wait until its filters are prepared. Raises StartError.
+
+        begin: how it is started; None: as a program.
+        """
         stages = stages if stages is not None else StageSettings()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = python_command("filterd.workers.forkserver", f"--control={theirs.fileno()}")
-        if config is not None:
-            command.append(f"--config={config}")
-        with theirs:
-            process = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
-            )
+        ours, process = _program(config) if begin is None else begin()
         ours.settimeout(START_LIMIT)
         try:
             packet = ours.recv(PACKET_LIMIT)
@@ -142,3 +150,14 @@ class Generation:
                 timeout=stages.timeout,
             )
         return found
+
+
+def _program(config: Path | None) -> tuple[socket.socket, Process]:
+    """Start a fork server as a program; our end of its socket, and the process."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = python_command("filterd.workers.forkserver", f"--control={theirs.fileno()}")
+    if config is not None:
+        command.append(f"--config={config}")
+    with theirs:
+        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL)
+    return ours, process

@@ -21,7 +21,14 @@ from filterd.chain.verdict import FailureKind
 from filterd.config.processes import StageSettings
 from filterd.workers import framing
 from filterd.workers.forkserver import PACKET_LIMIT
-from filterd.workers.generation import EX_UNAVAILABLE, START_LIMIT, Generation, StartError, Worker
+from filterd.workers.generation import (
+    EX_UNAVAILABLE,
+    START_LIMIT,
+    Begin,
+    Generation,
+    StartError,
+    Worker,
+)
 from filterd.workers.stage_pool import StagePool
 from filterd.workers.waiting import Ticker, Waiter
 
@@ -87,12 +94,13 @@ class Pool:
         """Why workers can reach the network, empty if they cannot."""
         return "" if self._current is None else self._current.network
 
-    def start(self) -> None:
+    def start(self, begin: Begin | None = None) -> None:
         """Start a fork server and its workers; once they are ready they take over from the former.
 
-        Raises StartError, and then the former generation goes on.
+        begin: how the fork server is started; None: as a program. Raises StartError, and then the
+        former generation goes on.
         """
-        generation = Generation.start(self._config, self._stages)
+        generation = Generation.start(self._config, self._stages, begin)
         threading.Thread(target=self._listen, args=(generation,), daemon=True).start()
         for _ in range(self._count):
             generation.order(fork=1)

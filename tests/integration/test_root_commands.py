@@ -436,6 +436,11 @@ def test_a_server_gives_root_up(site: Site, words: tuple[str, ...]) -> None:
     # settings can be read by root only.
     (permitted,) = re.findall(r"CapPrm:\t(\w+)", told)
     assert int(permitted, 16) & ~(1 << 1 | 1 << 2 | 1 << 10) == 0, told
+    # What it starts, or forks, listens on no ports.
+    for child in Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split():
+        told = Path(f"/proc/{child}/status").read_text()
+        (permitted,) = re.findall(r"CapPrm:\t(\w+)", told)
+        assert int(permitted, 16) & ~(1 << 1 | 1 << 2) == 0, told
     program.stop()
     assert site.strange() == {}
 

@@ -1,5 +1,4 @@
-"""Which unit tests `make unit` leaves out: those that start servers, and those that take long; and
-new databases without migrations."""
+"""Which unit tests `make unit` leaves out: those that start servers, and those that take long."""
 
 from __future__ import annotations
 
@@ -22,15 +21,6 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
         return None
     marks = _FILE_MARKS.search(collection_path.read_text(encoding="utf-8"))
     return True if marks and any(one in marks[1] for one in left_out) else None
-
-
-def pytest_collection_finish() -> None:
-    """Thousands of tests begin with an empty database; tests of migrations begin with an older one.
-    Imported here, where tests run: not in the process that only hands them out."""
-    from filterd.database import engine
-    from tests.helpers.new_databases import NewDatabases
-
-    engine.bring_up_to_date = NewDatabases()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -132,6 +132,7 @@ BROAD = {
     "bayes/site/shadow.py": "a candidate model must not cost the one in force its opinion",
     "cli/pipeline.py": "a pipeline of the site's own",
     "daemon/session.py": "a callback of libmilter: the message is deferred",
+    "workers/forked.py": "a fork server ends here",
     "workers/forkserver.py": "a worker ends here; a filter that cannot start",
     "workers/stage_server.py": "a thread of a stage process: nobody waits for it longer",
     "daemon/control.py": "whoever asks is told of an internal error",

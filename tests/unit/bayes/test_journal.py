@@ -204,7 +204,7 @@ LearningJournal(ModelFolder(Path(sys.argv[1])))
 
 @pytest.mark.server
 @pytest.mark.parametrize("statement", ["CREATE INDEX lesson_batch", "INSERT INTO journal_version"])
-def test_a_migration_that_is_killed_leaves_nothing(folder: ModelFolder, statement: str) -> None:
+def test_a_new_file_whose_making_is_killed_is_empty(folder: ModelFolder, statement: str) -> None:
     folder.make()
     killed = subprocess.run([sys.executable, "-c", CUT_SHORT, folder.path, statement], check=False)
     assert killed.returncode == 9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import stat
@@ -102,6 +103,44 @@ def test_hup_reloads_without_dropping_a_session(new_daemon: NewDaemon) -> None:
         assert "100%% good" in client.end().word
         assert "100%% good" in client.message(fields=[(b"X-Do", b" mood")]).word
     wait_for("the former fork server's end", lambda: len(daemon.children()) == 3)
+
+
+def fork_server_of(daemon: RunningDaemon) -> Path:
+    """Its folder below /proc."""
+    path = f"/proc/{daemon.process.pid}/task/{daemon.process.pid}/children"
+    (pid,) = Path(path).read_text("ascii").split()
+    return Path("/proc", pid)
+
+
+def rights(process: Path) -> dict[str, object]:
+    """What a process may do, and what it has open, by its folder below /proc (proc(5))."""
+    lines = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines())
+    given = ("Umask", "SigBlk", "SigIgn", "NoNewPrivs", "Seccomp", "Uid", "Gid", "Groups")
+    found: dict[str, object] = {name: lines[name] for name in given}
+    found |= {name: value for name, value in lines.items() if name.startswith("Cap")}
+    found["caught"] = int(lines["SigCgt"], 16) & 0x7FFF_FFFF  # those above are the C library's
+    found["limits"] = (process / "limits").read_text()
+    found["files"] = sorted(
+        re.sub(r"\[\d+\]", "", str(one.readlink())) for one in (process / "fd").iterdir()
+    )
+    return found
+
+
+def test_a_fork_server_that_was_forked_may_do_no_more_than_a_program(
+    new_daemon: NewDaemon,
+) -> None:
+    """The first one is a fork of the daemon, the one of a reload is a program of its own."""
+    daemon = new_daemon(count=1)
+    first = fork_server_of(daemon)
+    own = Path(f"/proc/{daemon.process.pid}/cmdline").read_bytes()
+    assert (first / "cmdline").read_bytes() == own
+    as_fork = rights(first)
+    daemon.process.signal(signal.SIGHUP)
+    daemon.wait_for_line("reloaded, chain")
+    wait_for("the former fork server's end", lambda: len(daemon.children()) == 2)
+    second = fork_server_of(daemon)
+    assert b"filterd.workers.forkserver" in (second / "cmdline").read_bytes()
+    assert rights(second) == as_fork
 
 
 def test_hup_answers_what_the_former_workers_have(new_daemon: NewDaemon, gate: Gate) -> None:

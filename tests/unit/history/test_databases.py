@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ History(Path(sys.argv[1]), HistorySettings()).records.check()
 @pytest.mark.parametrize(
     "statement", ["CREATE INDEX records_failed", "INSERT INTO history_version"]
 )
-def test_a_migration_that_is_killed_leaves_nothing(tmp_path: Path, statement: str) -> None:
+def test_a_new_file_whose_making_is_killed_is_empty(tmp_path: Path, statement: str) -> None:
     file = tmp_path / "history.sqlite3"
     killed = subprocess.run([sys.executable, "-c", CUT_SHORT, file, statement], check=False)
     assert killed.returncode == 9
@@ -129,6 +130,25 @@ def test_a_migration_that_is_killed_leaves_nothing(tmp_path: Path, statement: st
     history = opened(tmp_path)
     history.add(RECORDS)
     assert history.search(HistoryQuery()).rows == RECORDS[::-1]
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("statement", ["CREATE INDEX records_searched", "UPDATE history_version"])
+def test_a_migration_that_is_killed_changes_nothing(tmp_path: Path, statement: str) -> None:
+    file = tmp_path / "history.sqlite3"
+    ids = made_before(file)
+    before = schema_of(file)
+    killed = subprocess.run([sys.executable, "-c", CUT_SHORT, file, statement], check=False)
+    assert killed.returncode == 9
+    assert schema_of(file) == before
+    history = opened(tmp_path)
+    assert {row.id for row in history.search(HistoryQuery(limit=100)).rows} == set(ids)
+    assert "records_searched" in str(schema_of(file))
+
+
+def schema_of(file: Path) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(file)) as connection:
+        return connection.execute("SELECT name, sql FROM sqlite_schema ORDER BY name").fetchall()
 
 
 @pytest.fixture
