@@ -280,10 +280,11 @@ class Transactions:
 
     async def _add(self, path: EnvelopePath, route: Route) -> tuple[Route, SmtpReply | None]:
         """Take a recipient. The route that filters are shown, and the refusal of an unknown one."""
-        if not self._message.discarded:
-            try:
-                self.recipient = await self._asked(lambda: self._recipients.add(path, route))
-            except DeliveryError as error:
+        try:
+            self.recipient = await self._asked(lambda: self._recipients.add(path, route))
+        except DeliveryError as error:
+            # Nobody gets what is discarded, so nobody has to be there.
+            if not self._message.discarded:
                 return _refusal(path, error)
         return self._personality.filter_route(path.address, route), None
 

@@ -153,7 +153,7 @@ class TestMode:
         if which == "D":
             self._rewriter.definitions.define(code, value)
         else:
-            self._rewriter.classes.add_words(code, self._rewriter.expanded(value))
+            self._rewriter.classes.add_words(code, self._rewriter.expanded(value), self._complain)
 
     def _dump(self, text: str, which: str) -> None:
         if which == "M":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from filterd.mta.cf.marks import CLASS
+from filterd.mta.cf.marks import CLASS, Complain
 
 TABLE_SIZE = 2003
 """Chains of sendmail's symbol table; `$=x` in test mode prints words in its order."""
@@ -25,10 +25,12 @@ class Classes:
         self._words.setdefault(code, set()).add(lower)
         self._longest[code] = max(self._longest.get(code, 0), len(word))
 
-    def add_words(self, code: str, text: str) -> None:
+    def add_words(self, code: str, text: str, complain: Complain) -> None:
         """Add the words of expanded text; `$=X` stands for those of class X."""
         for word in text.split():
-            if word.startswith(CLASS):
+            if word == CLASS:
+                complain("Name required for macro/class")
+            elif word.startswith(CLASS):
                 for one in list(self.words(word[1:2])):
                     self.add(code, one)
             else:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 
 from filterd.mta.cf.marks import MACRO, Complain, Names
+from filterd.mta.cf.option_values import unit_complaints
 from filterd.mta.cf.rulesets import Rulesets
 
 MAX_MAILERS = 25
@@ -26,6 +27,7 @@ _UNDEFINED_IF_EMPTY = {
     "C": "null charset",
     "/": "null root directory",
     "Q": "null queue",
+    "U": "null user name",
 }
 
 BUILT_IN = (
@@ -112,13 +114,18 @@ class Mailers:
 
 @dataclass(slots=True)
 class MailerReader:
-    """Reads the text behind the M. Text has marks."""
+    """Reads the text behind the M. Text has marks.
+
+    notice: takes what is said without a place. tell: what is said with the line, but is not a
+    mistake.
+    """
 
     names: Names
     rulesets: Rulesets
     mailers: Mailers
     users: Users
     notice: Complain
+    tell: Complain
     level: int = 0
     next_number: int = 0
     queues: set[str] = field(default_factory=lambda: {"mqueue"})
@@ -129,8 +136,9 @@ class MailerReader:
             complain("name required for mailer")
             return None
         values = _Values(name)
-        while rest := rest.lstrip(_SPACES + ","):
-            letter = rest[0]
+        while rest:
+            rest = rest.lstrip(_SPACES + ",")
+            letter = rest[:1]
             key = re.split("[=,]", rest, maxsplit=1)[0]
             if not rest.startswith("=", len(key)):
                 complain(f"mailer {name}: `=' expected")
@@ -160,6 +168,10 @@ class MailerReader:
             complain(f"M{values.name}: unknown mailer equate {letter}=")
         elif letter == "F":
             values.flags |= set(value) - set(_SPACES)
+        elif letter == "W":
+            for told in unit_complaints(value):
+                self.tell(told)
+            values.equates[letter] = value
         elif value or letter not in "PA":
             values.equates[letter] = value
         return True

@@ -14,6 +14,7 @@ from typing import Any
 
 from filterd.mta.cf.config import MapLine
 from filterd.mta.cf.map_options import MATCH_LIMIT, MapOptions, leading_number, regex_fields
+from filterd.mta.cf.option_values import unit_complaints
 from filterd.mta.cf.posix_regex import PosixRegex, PosixRegexError
 
 MEMBER_LIMIT = 12
@@ -65,7 +66,7 @@ def map_options(
     """
     reader = _ArgumentReader(line, known, is_alias)
     _READERS.get(line.type, _ArgumentReader.common)(reader)
-    return reader.options, reader.problems
+    return replace(reader.options, told=tuple(reader.told)), reader.problems
 
 
 def duration(text: str) -> float:
@@ -88,9 +89,15 @@ class _ArgumentReader:
         self._known = known
         self.options = MapOptions(line.name, line.type, is_alias=is_alias)
         self.problems: list[str] = []
+        self.told: list[str] = []
 
     def _set(self, **changes: Any) -> None:
         self.options = replace(self.options, **changes)
+
+    def _change(self, letter: str, value: str) -> None:
+        self._set(**_CHANGES[letter](value))
+        if letter == "d":
+            self.told += unit_complaints(value)
 
     def _refuse(self, problem: str) -> None:
         self.problems.append(problem)
@@ -125,7 +132,7 @@ class _ArgumentReader:
         others = []
         for letter, value in self._letters(taking_next):
             if letter and letter in letters:
-                self._set(**_CHANGES[letter](value))
+                self._change(letter, value)
             else:
                 others.append(letter)
         return others
@@ -136,14 +143,19 @@ class _ArgumentReader:
         if self.options.is_alias and type == "implicit":
             self._set(stores_nul=True)
         for letter in self._apply(_COMMON, "kv"):
-            self.problems.append(f"Illegal option {letter} map {name}")
+            # Of a letter that is missing, C's strings end there.
+            self.problems.append(
+                f"Illegal option {letter} map {name}" if letter else "Illegal option "
+            )
         file, _, rest = re.sub(r"\s", " ", self._text, flags=re.ASCII).partition(" ")
         self._set(file=file, rest=rest.strip(_BLANKS))
         if not file and type not in _OPTIONAL_FILE:
             self._refuse(f"No file name for {type} map {name}")
 
     def host(self) -> None:
-        self._apply("aTmtSDdr", "dr")
+        for letter, value in self._letters("dr"):
+            if letter and letter in "aTmtSDdr":
+                self._change(letter, value)
 
     def dns(self) -> None:
         for letter, value in self._letters("BrZR"):
@@ -154,7 +166,7 @@ class _ArgumentReader:
                     wanted = ""
                 self._set(record_type=wanted)
             elif letter and letter in "AaBdfmNOoqrTtZz":
-                self._set(**_CHANGES[letter](value))
+                self._change(letter, value)
         if not self.options.record_type:
             # The map stays, and finds nothing.
             self.problems.append(f"dns map {self.options.name}: missing -R type")
@@ -169,14 +181,17 @@ class _ArgumentReader:
     def syslog(self) -> None:
         for letter, value in self._letters("L"):
             if letter == "L":
-                word = value.upper().removeprefix("LOG_")
-                if word not in PRIORITIES:
+                word = value[4:] if value[:4].upper() == "LOG_" else value
+                if word.upper() not in PRIORITIES:
                     self._refuse(f"syslog_map_parseargs: Unknown priority {word}")
-                self._set(priority=word)
+                self._set(priority=word.upper())
             elif letter and letter in "DS":
                 self._set(**_CHANGES[letter](value))
             else:
                 self.problems.append(f"Illegal option {letter} map syslog")
+                if value:
+                    # What follows is not read.
+                    break
 
     def sequence(self) -> None:
         """Names; anything else between them separates."""

@@ -21,7 +21,7 @@ class MapOptions:
     is_valid: False after a mistake that keeps the map closed. space: None for the option BlankSub.
     timeout: seconds, 0 for the default. rest: what follows the file name. fields: None for a regex
     without `-s`. own: letters of one class only (ldap), with their values. is_alias: it stands in
-    `O AliasFile`.
+    `O AliasFile`. told: what sendmail says of the line that is not an error.
     """
 
     name: str
@@ -58,6 +58,7 @@ class MapOptions:
     priority: str = "INFO"  # -L
     own: tuple[tuple[str, str], ...] = ()
     is_alias: bool = False
+    told: tuple[str, ...] = ()
 
 
 def leading_number(text: str) -> int:

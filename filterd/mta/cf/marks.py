@@ -248,8 +248,12 @@ class Names:
         )
 
     def stripped(self, text: str) -> str:
-        """Text as in an error message: the highest bit of every octet is lost, of marks as well."""
-        return "".join(one if one < "\x80" else chr(self.octet(one) & 0x7F) for one in text)
+        """Text as in an error message: the highest bit of every octet is lost, of marks as well.
+
+        An octet 128 becomes NUL so, which ends the message.
+        """
+        shown = "".join(one if one < "\x80" else chr(self.octet(one) & 0x7F) for one in text)
+        return shown.partition("\0")[0]
 
     def complaint(self, text: str) -> str:
         """A line of the file or of a person, as in an error message.

@@ -9,12 +9,14 @@ import re
 from collections.abc import Callable, Iterable
 
 from filterd.milter.negotiation import macro_names
-from filterd.mta.cf.config import SendmailCf
+from filterd.mta.cf.alias_lines import alias_specs, class_trouble
+from filterd.mta.cf.config import MapLine, SendmailCf
 from filterd.mta.cf.mailers import Users, unquoted
-from filterd.mta.cf.marks import readable
+from filterd.mta.cf.map_arguments import map_options
+from filterd.mta.cf.marks import octets, readable
 from filterd.mta.cf.names import BY_LETTER, OPTION_ORDER
 from filterd.mta.cf.option_values import EX_USAGE, fatal, problems, time_complaints, warnings
-from filterd.mta.cf.ports import port_problems
+from filterd.mta.cf.ports import host_to_ask, port_problems, unknown_host
 from filterd.mta.cf.tokens import DEFAULT_OPERATORS, DELIMITERS
 from filterd.mta.milters.settings import EX_SOFTWARE
 
@@ -59,6 +61,7 @@ class OptionReader:
         self._where = ""
         self._operators: str | None = None
         self._in_force: str | None = None
+        self._alias_count = 0
         self.space = " "
         self.fixed: set[str] = set()
 
@@ -85,6 +88,9 @@ class OptionReader:
             name = full + dot + sub if full in WITH_PARTS else full
         else:
             letter, value = rest[:1], rest[1:].lstrip(_SPACES)
+            if letter == "M":
+                self._macro(value)
+                return
             known = BY_LETTER.get(letter)
             if known is None:
                 code = self._program.names.octet(letter) if letter else 0
@@ -93,6 +99,12 @@ class OptionReader:
             name = known
         if name not in self.fixed:
             self._set_option(name, value)
+
+    def _macro(self, text: str) -> None:
+        """`OMxvalue`, as the command line's `-M`."""
+        code, at = self._program.names.parse(text, 0, self._complain)
+        if code:
+            self._program.definitions.define(code, unquoted(text[at:])[0])
 
     def _option_name(self, given: str) -> str | None:
         """The whole name of an option; sendmail takes an abbreviation, too."""
@@ -124,6 +136,16 @@ class OptionReader:
         notices += [f"{complaint(one)}\n" for one in warnings(name, value)]
         for problem in problems(name, value):
             self._complain(problem)
+        if name in ("DaemonPortOptions", "ClientPortOptions"):
+            self._check_ports(value)
+        elif name == "AliasFile":
+            self._check_aliases(self._expand(value))
+        elif name in USER_OPTIONS:
+            self._check_user(USER_OPTIONS[name], value)
+        elif name == "PrivacyOptions":
+            for word in re.findall(r"[A-Za-z0-9]+", value):
+                if word.lower() not in PRIVACY:
+                    self._complain(f"readcf: Op line: {word} unrecognized")
 
     def _set_option(self, name: str, value: str) -> None:
         self._check_value(name, value)
@@ -140,15 +162,6 @@ class OptionReader:
             self._program.colon_in_addresses = value[:1] in ("", "t", "T", "y", "Y")
         elif name == "MustQuoteChars":
             self._program.must_quote = "@,;:\\()[]" + value
-        elif name in ("DaemonPortOptions", "ClientPortOptions"):
-            for problem in port_problems(value):
-                self._complain(problem)
-        elif name in USER_OPTIONS:
-            self._check_user(USER_OPTIONS[name], value)
-        elif name == "PrivacyOptions":
-            for word in re.findall(r"[A-Za-z0-9]+", value):
-                if word.lower() not in PRIVACY:
-                    self._complain(f"readcf: Op line: {word} unrecognized")
         text = self._expand(value) if name in EXPANDED_OPTIONS else value
         self._cf.options.setdefault(name, []).append(self._plain(text))
         if name.startswith("Milter.macros."):
@@ -159,10 +172,32 @@ class OptionReader:
         elsewhere."""
         parts = [value] if shown == "TrustedUser" else re.split("[.:/]", value, maxsplit=1)
         name, group = (*parts, "")[:2]
-        if name and not name.isdecimal() and self._users.user(name) is None:
+        if not name or (not name.isdecimal() and self._users.user(name) is None):
             self.tell(f"readcf: option {shown}: unknown user {name}", self._where)
         elif group and not group.isdecimal() and self._users.group(group) is None:
             self.tell(f"readcf: option {shown}: unknown group {group}", self._where)
+
+    def _check_ports(self, value: str) -> None:
+        """Say what is wrong with one end of connections, and of a host that nobody knows here."""
+        for problem in port_problems(value):
+            self._complain(problem)
+        host, family = host_to_ask(value)
+        if host and not self._users.has_host(host, family):
+            self.tell(unknown_host(host), self._where)
+
+    def _check_aliases(self, value: str) -> None:
+        """Say what is wrong with the databases of aliases."""
+        known = {one.lower() for one in self._cf.maps}
+        for type, arguments in alias_specs(value):
+            trouble = class_trouble(type)
+            if trouble:
+                self._complain(trouble)
+                continue
+            line = MapLine(f"Alias{self._alias_count}", type, self._plain(arguments))
+            for problem in map_options(line, known, is_alias=True)[1]:
+                self._complain(octets(problem))
+            known.add(line.name.lower())
+            self._alias_count += 1
 
     def tell(self, text: str, where: str) -> None:
         """Complain of something that depends on the machine, and is not the file's fault."""

@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
+from filterd.mta.cf.map_options import leading_number
+
 EX_USAGE = 64
 
 MODES = {"DeliveryMode": ("delivery mode", "qbid"), "EightBitMode": ("8-bit mode", "pms")}
@@ -92,30 +94,54 @@ _LETTERS = {"AuthOptions": "acdfmpyA", "TLSSrvOptions": "CV"}
 def time_complaints(name: str, value: str) -> Iterator[str]:
     """What is only told: units of time that nobody knows."""
     base, _, sub = name.partition(".")
-    if (base != "Timeout" and base not in TIMES) or (name, value) == ("DeliverByMin", "-1"):
+    if base != "Timeout" and base not in TIMES:
         return
     if base == "Timeout" and (sub.lower() not in _TIMEOUTS | {""} or "=" in value):
         return
     # Returned, and warned of: 5d/4h.
     parts = value.split("/", 1) if base == "QueueTimeout" else [value]
-    found = [f"Invalid time unit `{unit}'" for part in parts for unit in bad_units(part)]
+    found = [told for part in parts for told in unit_complaints(part)]
     yield from found
     if base == "QueueTimeout" or sub.lower().startswith(_TWICE):
         yield from found
 
 
-def bad_units(value: str) -> Iterator[str]:
-    """The units in a time that are none: a time is numbers, each with a unit."""
+def unit_complaints(value: str) -> Iterator[str]:
+    """Of the units in a time that nobody knows: a time is numbers, each with a unit, perhaps behind
+    a minus."""
     if value.lower() == "now":
         return
-    yield from (one for one in value if one not in "0123456789wdhms")
+    for one in value.removeprefix("-"):
+        if one not in "0123456789wdhms":
+            yield f"Invalid time unit `{one}'"
 
 
 def warnings(name: str, value: str) -> Iterator[str]:
-    """Letters of an option that sendmail warns of, without a line's number."""
+    """What sendmail warns of without a line's number: unknown letters, and lengths that are too
+    small."""
+    if name == "MaxMimeHeaderLength":
+        yield from _short_lengths(value)
     for letter in value:
         if name in _LETTERS and letter not in _LETTERS[name] and letter not in " \t,":
             yield f"Warning: Option: {name} unknown parameter '{letter}'"
+
+
+def mime_lengths(value: str) -> tuple[int, int]:
+    """Octets of a field of MIME and of one of its parameters, 0 for any: `2048/1024`, `2048`."""
+    whole, slash, part = value.partition("/")
+    length = leading_number(whole)
+    length = max(0, length)
+    if not slash:
+        return length, length // 2
+    return length, max(leading_number(part), 0)
+
+
+def _short_lengths(value: str) -> Iterator[str]:
+    length, part = mime_lengths(value)
+    if 0 < length < 128:
+        yield "Warning: MaxMimeHeaderLength: header length limit set lower than 128"
+    if 0 < part < 40:
+        yield "Warning: MaxMimeHeaderLength: field length limit set lower than 40"
 
 
 def fatal(name: str, value: str) -> str:

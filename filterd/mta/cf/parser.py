@@ -6,6 +6,7 @@ status of the last. Source: sendmail 8.17 `readcf.c`; the texts are observed.
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -19,8 +20,9 @@ from filterd.mta.cf.map_arguments import map_options
 from filterd.mta.cf.marks import CALL, MACRO, octets, readable
 from filterd.mta.cf.names import MAP_TYPES
 from filterd.mta.cf.option_lines import OptionReader
-from filterd.mta.cf.option_values import bad_units
+from filterd.mta.cf.option_values import unit_complaints
 from filterd.mta.cf.program import HeaderCheck
+from filterd.mta.cf.queue_lines import QueueReader
 from filterd.mta.cf.rules import compile_rule
 from filterd.mta.cf.tokens import TokenTables
 from filterd.mta.cf.voice import shortened
@@ -40,10 +42,13 @@ MAX_HEADER_RULESET = 49
 _SPACES = " \t\n\v\f\r"
 _MAP_LINE = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9_.]*).?\s*(?:([A-Za-z0-9]+).?\s*)?", re.DOTALL)
 
-_HEADER = re.compile(
-    rf"(?:\?(?:[^?${MACRO}\x80-\uffff]*|{MACRO}.|\$(?:[^?{{]|\{{\w+\}}))\?|(?!\?))([!-9;-~]+)\s*:"
+_CONDITION = re.compile(
+    rf"\?(?:[^?${MACRO}\x80-\uffff]*|{MACRO}.|\$(?:[^?{{]|\{{\w+\}}))\?", re.DOTALL
 )
-"""A header field, with a condition in front: flags of mailers, or a macro."""
+"""In front of a header field: flags of mailers, or a macro."""
+
+_HEADER = re.compile(rf"(?:{_CONDITION.pattern}|(?!\?))([!-9;-~]+)\s*:", re.DOTALL)
+"""A header field, with its condition."""
 
 ReadFile = Callable[[Path], bytes]
 """Reads a file that the configuration names (F lines). Raises OSError."""
@@ -93,7 +98,9 @@ class _CfParser:
             self._program.mailers,
             users,
             self.cf.notices.append,
+            self._tell,
         )
+        self._queues = QueueReader(self.cf, self._mailers.queues, self._bad, self._tell)
 
     def begin(self, host: Host, preset: Iterable[str]) -> None:
         """What is there before the first line."""
@@ -183,6 +190,10 @@ class _CfParser:
         self.cf.notices.append(f"{source}{names.complaint(text)}\n")
         self.cf.status = status
 
+    def _tell(self, text: str) -> None:
+        """What sendmail says, and reads on as if nothing was."""
+        self.cf.notices.append(f"{self._where}{self._program.names.complaint(text)}\n")
+
     def _plain(self, text: str) -> str:
         return readable(self._program.names.dollars(text))
 
@@ -234,7 +245,7 @@ class _CfParser:
     def _class(self, rest: str) -> None:
         code, at = self._class_name(rest)
         if code:
-            self._program.classes.add_words(code, self._expand(rest[at:]))
+            self._program.classes.add_words(code, self._expand(rest[at:]), self._bad)
 
     def _class_file(self, rest: str) -> None:
         code, at = self._class_name(rest)
@@ -257,10 +268,10 @@ class _CfParser:
 
     def _read_class(self, code: str, name: str, form: str, *, optional: bool) -> None:
         try:
-            data = self._read_file(Path(name))
+            data = self._read_file(Path(readable(self._program.names.without_marks(name))))
         except OSError as error:
             if not optional:
-                self._bad(f"fileclass: cannot open '{name}': {error.strerror}", EX_NOINPUT)
+                self._bad(f"fileclass: cannot open '{name}': {_trouble(error)}", EX_NOINPUT)
             return
         for word in fields(data.decode("ascii", "surrogateescape"), form):
             self._program.classes.add(code, word)
@@ -282,7 +293,10 @@ class _CfParser:
         known = {one.lower(): one for one in self.cf.maps}
         arguments = self._program.names.without_marks(text[found.end() :])
         line = MapLine(known.get(name.lower(), name), type.lower(), readable(arguments))
-        for problem in map_options(line, known)[1]:
+        options, problems = map_options(line, known)
+        for one in options.told:
+            self._tell(octets(one))
+        for problem in problems:
             self._bad(octets(problem))
         self.cf.maps[line.name] = line
 
@@ -337,7 +351,9 @@ class _CfParser:
     def _header(self, rest: str) -> None:
         found = _HEADER.match(rest)
         if found is None:
-            self._bad(f'header syntax error, line "{rest}"')
+            condition = _CONDITION.match(rest)
+            shown = condition[0][:-1] if condition else rest
+            self._bad(f'header syntax error, line "{shown}"')
             return
         value = self._expand(rest[found.end() :], MAX_HEADER_RULESET).lstrip(_SPACES)
         if value.startswith(CALL):
@@ -361,9 +377,8 @@ class _CfParser:
         text = self._plain(rest).replace("\n", " ")
         for times in re.findall(r"[,\s]T\w*\s*=([^,]*)", text):
             for time in times.split(";"):
-                for unit in bad_units(time.partition(":")[2].strip()):
-                    told = self._program.names.complaint(f"Invalid time unit `{unit}'")
-                    self.cf.notices.append(f"{self._where}{told}\n")
+                for told in unit_complaints(time.partition(":")[2].strip()):
+                    self._tell(told)
         try:
             one = InputMailFilter.parse(text)
         except FilterSyntaxError as error:
@@ -383,26 +398,26 @@ class _CfParser:
             self._options.tell(text, self._where)
 
     def _queue_group(self, rest: str) -> None:
-        name, *after = re.split(f"[,{_SPACES}]", rest, maxsplit=1)
-        if not name:
-            self._bad("name required for queue")
-            return
-        equates = [one.lstrip(_SPACES) for text in after for one in text.split(",")]
-        placed = any(one.startswith("P") and "=" in one for one in equates)
-        if not placed and not self.cf.option("QueueDirectory"):
-            self._bad("QueueDir must be defined before queue groups")
-            return
-        self._mailers.queues.add(name.lower())
-        self.cf.queue_groups.append(self._plain(rest))
+        if self._queues.read(rest):
+            self.cf.queue_groups.append(self._plain(rest))
 
     def _trust(self, rest: str) -> None:
         self.cf.trusted += self._plain(rest).split()
         self._named.add("t")
-        self._program.classes.add_words("t", rest)
+        self._program.classes.add_words("t", rest, self._bad)
 
     def _environment(self, rest: str) -> None:
         name, _, value = self._plain(rest).partition("=")
         self.cf.environment[name.strip()] = value
+
+
+def _trouble(error: OSError) -> str:
+    """What sendmail says of a class's file that cannot be read."""
+    return (
+        "Regular files only"
+        if error.errno in (errno.EISDIR, errno.EINVAL)
+        else error.strerror or ""
+    )
 
 
 def _file_name(text: str) -> tuple[str, str]:

@@ -14,6 +14,9 @@ SMTP_PORT = 25
 
 FAMILIES = ("inet", "inet6", "local", "unix")
 
+_FAMILY_NUMBERS = {"1": "local", "2": "inet", "10": "inet6"}
+"""The system's numbers, which sendmail takes as well."""
+
 _SAME = frozenset("AFILMNPS")
 """Letters of equates whose case does not count; `d` is not `D`, nor `r` `R`."""
 
@@ -89,13 +92,14 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def port_problems(text: str) -> Iterator[str]:
-    """What is wrong with the value of one of the options. Names of hosts are not looked up."""
+    """What is wrong with the value of one of the options. Names of hosts are not looked up, see
+    `host_to_ask`."""
     given = dict[str, str]()
     for one in filter(None, map(str.strip, text.split(","))):
         for letter, value in equates(one):
             if letter not in _KNOWN:
                 yield f'PortOptions parameter "{one}" unknown'
-            elif letter == "F" and value.lower() not in FAMILIES:
+            elif letter == "F" and value.lower() not in FAMILIES and not value[:1].isdecimal():
                 yield f"Unknown address family {value} in Family=option"
             elif letter == "D" and value[:1] not in DELIVERY_MODES:
                 yield f"Unknown delivery mode {value[:1]}"
@@ -103,9 +107,25 @@ def port_problems(text: str) -> Iterator[str]:
                 given[letter] = value
     family = _family(given)
     if "A" in given and family in ("inet", "inet6") and not _may_be_host(given["A"], family):
-        yield f'host "{given["A"]}" unknown'
+        yield unknown_host(given["A"])
+    elif "A" in given and family not in FAMILIES:
+        yield f"address= option unsupported for family {family}"
     if "P" in given and not re.match("[0-9]", given["P"]) and given["P"] not in _SERVICES:
         yield f'service "{given["P"]}" unknown'
+
+
+def unknown_host(name: str) -> str:
+    return f'host "{name}" unknown'
+
+
+def host_to_ask(text: str) -> tuple[str, str]:
+    """The name in one of the options that must be looked up, and its family; "" for none."""
+    given = dict(equates(text))
+    name, family = given.get("A", ""), _family(given)
+    is_name = family in ("inet", "inet6") and _may_be_host(name, family)
+    return (
+        name if is_name and not re.fullmatch("[0-9.]+", name) and ":" not in name else ""
+    ), family
 
 
 DELIVERY_MODES = ("q", "b", "i", "d")
@@ -122,6 +142,8 @@ def _may_be_host(text: str, family: str) -> bool:
 
 def _family(given: dict[str, str]) -> str:
     family = given.get("F", "inet").lower()
+    if digits := re.match("[0-9]{1,9}", family):
+        return _FAMILY_NUMBERS.get(str(int(digits[0])), digits[0])
     return "local" if family == "unix" else family
 
 

@@ -80,9 +80,11 @@ class LocalMailer:
 
     def deliver(self, mail: OutgoingMail) -> list[Result]:
         """What became of each recipient, in order. Raises DeliveryError for all of them."""
-        wire = wire_form(limited(mail.message, self.line_limit))[0]
         with self.server.opened() as (name, peer):
             connect = partial(
                 connected, name, 0, self.helo, CONNECT_TIMEOUT, hello=self.hello, peer=peer
             )
-            return conversation(connect, name, mail, wire, lmtp=self.hello == LHLO)
+            return conversation(connect, name, mail, self._wired, lmtp=self.hello == LHLO)
+
+    def _wired(self, message: bytes) -> bytes:
+        return wire_form(limited(message, self.line_limit))[0]

@@ -66,13 +66,12 @@ class SmtpMailer:
 
     def deliver(self, mail: OutgoingMail) -> list[Result]:
         """Send. What became of each recipient, in order."""
-        wire = wire_form(limited(mail.message, self.line_limit))[0]
         error = DeliveryError("no host to send to", temporary=True, code="4.4.0")
         for hosts in (self.hosts, self.options.last_resort):
             try:
                 for host, port in self._hosts(hosts):
                     try:
-                        return self._send(host, port, mail, wire)
+                        return self._send(host, port, mail)
                     except DeliveryError as refused:
                         error = refused
                         if not refused.temporary:
@@ -112,7 +111,10 @@ class SmtpMailer:
         more = [literal(fallback)] if fallback.startswith("[") else mail_exchangers(fallback)
         return hosts + [one for one in more if one not in hosts]
 
-    def _send(self, host: str, port: int, mail: OutgoingMail, wire: bytes) -> list[Result]:
+    def _wired(self, message: bytes) -> bytes:
+        return wire_form(limited(message, self.line_limit))[0]
+
+    def _send(self, host: str, port: int, mail: OutgoingMail) -> list[Result]:
         """Raises DeliveryError if another host may be tried for all recipients."""
         connect = partial(
             connected,
@@ -124,7 +126,7 @@ class SmtpMailer:
             naming=self.options.naming,
             hello=self.hello,
         )
-        return conversation(connect, host, mail, wire, lmtp=self.hello == LHLO)
+        return conversation(connect, host, mail, self._wired, lmtp=self.hello == LHLO)
 
 
 def host_names(text: str) -> list[str]:

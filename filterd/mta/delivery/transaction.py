@@ -29,7 +29,8 @@ class OutgoingMail:
 
     message: LF line ends. path: what stands in front of the sender, for mailers with the flag `p`.
     body: what the body is, `8BITMIME`, where the server wants to know. dsn: parameters of RFC 3461
-    for a server that knows them, of the sender and of each recipient.
+    for a server that knows them, of the sender and of each recipient. for_seven: makes the message
+    for a server without 8BITMIME, None if that one gets it as it is.
     """
 
     sender: str
@@ -38,20 +39,22 @@ class OutgoingMail:
     path: str = ""
     body: str = ""
     dsn: tuple[str, tuple[str, ...]] = ("", ())
+    for_seven: Callable[[], bytes] | None = None
 
 
 def conversation(
     connect: Callable[[], SmtpClient],
     host: str,
     mail: OutgoingMail,
-    wire: bytes,
+    wired: Callable[[bytes], bytes],
     *,
     lmtp: bool = False,
 ) -> list[Result]:
     """One message over a connection of its own. What became of each recipient, in order.
 
-    connect: makes the connection, or raises SmtpError. host: its name, for the log. wire: the
-    message with CRLF line ends. Raises DeliveryError if all recipients share a failure.
+    connect: makes the connection, or raises SmtpError. host: its name, for the log. wired: the
+    message with CRLF line ends, and its lines as long as they may be. Raises DeliveryError if all
+    recipients share a failure.
     """
     try:
         client = connect()
@@ -59,6 +62,8 @@ def conversation(
         raise DeliveryError(str(error), temporary=True, code="4.4.1") from None
     try:
         with client.within(SEND_TIMEOUT):
+            seven = None if client.offers("8BITMIME") else mail.for_seven
+            wire = wired(mail.message if seven is None else seven())
             return _transaction(client, host, mail, wire, lmtp=lmtp)
     except SmtpError as error:
         raise DeliveryError(f"{host}: {error}", temporary=True, code="4.4.2") from None

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from filterd.mta.cf.alias_lines import alias_specs
 from filterd.mta.cf.config import MapLine, SendmailCf
 from filterd.mta.cf.map_arguments import map_options
 from filterd.mta.cf.map_options import MapOptions
 from filterd.mta.maps.base import EX_OSERR, EX_SOFTWARE
 from filterd.mta.maps.bdb_writer import Entries
-from filterd.mta.maps.opening import alias_specs
 from filterd.mta.maps.safety import Check, Owner, trouble_with
 from filterd.mta.maps.text import SIZE_LIMIT
 from filterd.mta.maps.writing import being_written, content, file_name, put

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from filterd.mta.cf.alias_lines import alias_specs, class_trouble
 from filterd.mta.cf.config import MapLine, SendmailCf
 from filterd.mta.cf.lookup import RunTimeMacros
 from filterd.mta.cf.map_arguments import MEMBER_LIMIT, map_options
@@ -33,11 +34,6 @@ from filterd.mta.maps.socketmap import SocketMap
 from filterd.mta.maps.system import ProgramMap, UserdbMap, UserMap
 from filterd.mta.maps.text import StabMap, TextMap
 from filterd.resolver.resolver import Resolver
-
-ALIAS_CLASSES = frozenset(
-    "hash btree cdb nis nisplus ldap text stab implicit program sequence switch null socket".split()
-)
-"""Classes that may stand in `O AliasFile`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,25 +186,12 @@ class SiteMaps:
         return True
 
     def _add_alias(self, name: str, type: str, arguments: str, members: list[str]) -> None:
-        if type not in ALIAS_CLASSES:
-            self.complaints.append(f"setalias: unknown alias class {type}")
+        if trouble := class_trouble(type):
+            self.complaints.append(trouble)
             return
         self._add(MapLine(name, type, arguments), is_alias=True)
         if self._maps[name.lower()].options.is_valid:
             members.append(name)
-
-
-def alias_specs(value: str) -> list[tuple[str, str]]:
-    """Class and arguments of each part of `O AliasFile`: `/etc/aliases, hash:-o /etc/other`."""
-    specs: list[tuple[str, str]] = []
-    for part in re.findall(r'(?:"[^"]*"|[^,"])+', value):
-        spec = part.strip()
-        match = re.match(r"([^ ,/:]+):", spec)
-        if match:
-            specs.append((match[1], spec[match.end() :]))
-        elif spec:
-            specs.append(("implicit", spec))
-    return specs
 
 
 class UnsupportedMap(BaseMap):

@@ -21,7 +21,8 @@ from filterd.mta.maps.safety import Check, Owner, trouble_with
 from filterd.mta.sendmail.client import client_options, for_daemon
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
 from filterd.mta.sendmail.group import RecipientGroup, user_word
-from filterd.mta.sendmail.outgoing import Sender, arguments
+from filterd.mta.sendmail.mime import MailerText
+from filterd.mta.sendmail.outgoing import Sender, arguments, converted
 
 SERVERS = ("[IPC]", "[LPC]")
 """`P=` of mailers that start no program."""
@@ -46,7 +47,12 @@ class SmtpDelivery:
         self._is_own = lambda name: engine.program.classes.contains(code, name.rstrip("."))
 
     def to_host(
-        self, session: RuleSession, group: RecipientGroup, sender: Sender, path: str, message: bytes
+        self,
+        session: RuleSession,
+        group: RecipientGroup,
+        sender: Sender,
+        path: str,
+        message: MailerText,
     ) -> Iterator[DeliveryOutcome]:
         """Over a connection. path: `$g`. Raises DeliveryError for the whole group."""
         mailer = group.mailer
@@ -81,7 +87,7 @@ class SmtpDelivery:
         group: RecipientGroup,
         sender: Sender,
         path: str,
-        message: bytes,
+        message: MailerText,
     ) -> Iterator[DeliveryOutcome]:
         """To a program that speaks on its standard input and output. path: `$g`. Raises
         DeliveryError for the whole group."""
@@ -103,21 +109,32 @@ class SmtpDelivery:
         return path
 
     def _mail(
-        self, group: RecipientGroup, sender: Sender, path: str, message: bytes
+        self, group: RecipientGroup, sender: Sender, path: str, message: MailerText
     ) -> OutgoingMail:
         mailer = group.mailer
+
+        def ready(text: bytes) -> bytes:
+            return prepared(converted(text, mailer), envelope, mailer.flags + "n")
+
+        def for_seven() -> bytes:
+            if message.for_seven is None:
+                text = f"{group.host} does not support 8BITMIME"
+                raise DeliveryError(text, temporary=False, code="5.6.3")
+            return ready(message.for_seven())
+
         envelope = path[1:-1] if path.startswith("<") and path.endswith(">") else path
         # The conversation names the sender; a From_ line is for programs only.
         return OutgoingMail(
             "" if group.is_report and "g" not in mailer.flags else envelope,
             tuple(user_word(mailer, route.user) for _, route in group.members),
-            prepared(message, envelope, mailer.flags + "n"),
+            ready(message.text),
             _route_path(mailer, sender, envelope, self._helo),
             _body(_given(group.parameters, "BODY").partition("=")[2], message),
             (
                 _given(group.parameters, "RET", "ENVID"),
                 tuple(_given(one.parameters, "NOTIFY", "ORCPT") for one, _ in group.members),
             ),
+            for_seven if message.for_seven is not None or message.needs_eight else None,
         )
 
 
@@ -129,9 +146,11 @@ def _outcomes(group: RecipientGroup, results: list[Result]) -> Iterator[Delivery
             yield DeliveryOutcome(target, group.mailer.name, result)
 
 
-def _body(given: str, message: bytes) -> str:
+def _body(given: str, message: MailerText) -> str:
     """What is said of the body: that it is 8-bit only where it is."""
-    return "7BIT" if given.upper() == "8BITMIME" and message.isascii() else given
+    if not given and message.is_mime:
+        return "8BITMIME"
+    return "7BIT" if given.upper() == "8BITMIME" and message.text.isascii() else given
 
 
 def _port(text: str) -> int:

@@ -27,6 +27,7 @@ from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail.by_smtp import SERVERS, SmtpDelivery
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
 from filterd.mta.sendmail.group import RecipientGroup, user_word
+from filterd.mta.sendmail.mime import EightBitRules, mailer_text
 from filterd.mta.sendmail.outgoing import (
     Sender,
     arguments,
@@ -61,6 +62,7 @@ class RuleDelivery:
         self._engine, self._users = engine, users
         cf = engine.cf
         self._by_smtp = SmtpDelivery(engine)
+        self._eight_bits = EightBitRules.of(cf)
         self._has_compat = is_known(engine.program, "check_compat")
         # Only root can run a program as another user.
         own: tuple[int | None, int | None] = (None, None)
@@ -165,15 +167,16 @@ class RuleDelivery:
         if 0 < mailer.max_size < len(message):
             text = f"Message is too large; {mailer.max_size} bytes max"
             raise DeliveryError(text, temporary=False, code="5.2.3")
-        message = converted(message, mailer)
+        given = mailer_text(session, self._eight_bits, message, mailer, sender.charset)
+        message = converted(given.text, mailer)
         envelope = path[1:-1] if path.startswith("<") and path.endswith(">") else path
         if mailer.path in SERVERS:
-            yield from self._by_smtp.to_host(session, group, sender, path, message)
+            yield from self._by_smtp.to_host(session, group, sender, path, given)
             return
         if mailer.name != FILE and is_smtp(mailer):
             words = arguments(session, mailer, (), path, from_user=False)
             program = self._program(session, mailer, words, group.user)
-            yield from self._by_smtp.to_program(program, group, sender, path, message)
+            yield from self._by_smtp.to_program(program, group, sender, path, given)
             return
         if "z" in mailer.flags:
             log.warning("Warning: mailer %s: LMTP flag (F=z) turned off", mailer.name)

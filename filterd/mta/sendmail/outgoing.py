@@ -31,13 +31,14 @@ class Sender:
     """The sender of a message. text: as it was given, `<>` for the null reverse-path.
 
     name: `$f`. domain: the tokens from `@` on, for addresses without one; empty unless the sender's
-    mailer has the flag `C`. is_local: the sender's mailer has the flag `l`.
+    mailer has the flag `C`. is_local: the sender's mailer has the flag `l`. charset: its C=.
     """
 
     text: str
     name: str
     domain: tuple[str, ...] = ()
     is_local: bool = False
+    charset: str = ""
 
 
 def sender_of(session: RuleSession, address: str) -> Sender:
@@ -60,7 +61,8 @@ def sender_of(session: RuleSession, address: str) -> Sender:
     domain: Tokens = []
     if "C" in flags and "@" in tokens:
         domain = tokens[tokens.index("@") :]
-    return Sender(text, name, tuple(domain), "l" in flags)
+    charset = "" if mailer is None else mailer.charset
+    return Sender(text, name, tuple(domain), "l" in flags, charset)
 
 
 def envelope_sender(session: RuleSession, sender: Sender, mailer: MailerLine) -> str:

@@ -10,15 +10,15 @@ CARRIED_OUT = frozenset(
     """
     AliasFile AllowBogusHELO BadRcptShutdown BadRcptShutdownGood BadRcptThrottle BlankSub
     ClientPortOptions ColonOkInAddr ConnectOnlyTo ConnectionRateThrottle ConnectionRateWindowSize
-    DaemonPortOptions DefaultUser DelayLA DeliveryMode DontBlameSendmail DontExpandCnames
-    DoubleBounceAddress FallbackMXhost FallbackSmartHost ForwardPath HeloName HelpFile
-    InputMailFilters MaxAliasRecursion MaxDaemonChildren MaxHeadersLength MaxHopCount MaxMessageSize
-    MaxNOOPCommands MaxRecipientsPerMessage MeToo Milter.macros.connect Milter.macros.data
-    Milter.macros.envfrom Milter.macros.envrcpt Milter.macros.eoh Milter.macros.eom
-    Milter.macros.helo MinFreeBlocks MinQueueAge OldStyleHeaders OperatorChars PostmasterCopy
-    PrivacyOptions QueueDirectory QueueLA QueueTimeout RefuseLA RejectNUL RunAsUser ServerCertFile
-    ServerKeyFile SevenBitInput SingleLineFromHeader SmtpGreetingMessage SoftBounce
-    Timeout.command Timeout.queuereturn TrustedUser
+    DaemonPortOptions DefaultCharSet DefaultUser DelayLA DeliveryMode DontBlameSendmail
+    DontExpandCnames DoubleBounceAddress EightBitMode FallbackMXhost FallbackSmartHost ForwardPath
+    HeloName HelpFile InputMailFilters MaxAliasRecursion MaxDaemonChildren MaxHeadersLength
+    MaxHopCount MaxMessageSize MaxMimeHeaderLength MaxNOOPCommands MaxRecipientsPerMessage MeToo
+    Milter.macros.connect Milter.macros.data Milter.macros.envfrom Milter.macros.envrcpt
+    Milter.macros.eoh Milter.macros.eom Milter.macros.helo MinFreeBlocks MinQueueAge OldStyleHeaders
+    OperatorChars PostmasterCopy PrivacyOptions QueueDirectory QueueLA QueueTimeout RefuseLA
+    RejectNUL RunAsUser ServerCertFile ServerKeyFile SevenBitInput SingleLineFromHeader
+    SmtpGreetingMessage SoftBounce Timeout.command Timeout.queuereturn TrustedUser
     """.split()
 )
 """Options that the MTA obeys."""
@@ -55,16 +55,13 @@ NOT_CARRIED_OUT = {
     "CRLFile": "certificates are not checked",
     "CRLPath": "certificates are not checked",
     "DefaultAuthInfo": "the MTA does not log in at other servers",
-    "DefaultCharSet": "messages are not converted",
     "DeliverByMin": "DELIVERBY is not offered",
     "DHParameters": "OpenSSL chooses them",
     "DialDelay": "a failed connection is tried with the next attempt",
     "DontProbeInterfaces": "names of the interfaces are not local",
-    "EightBitMode": "8-bit mail is passed on as it is",
     "ErrorHeader": "reports begin without it",
     "HoldExpensive": "mail for expensive mailers is delivered at once",
     "MatchGECOS": "full names are not looked up",
-    "MaxMimeHeaderLength": "fields keep their length",
     "MaxQueueAge": "the time between attempts is an hour at most",
     "RejectLogInterval": "each refusal is logged",
     "RrtImpliesDsn": "Return-Receipt-To asks for nothing",
@@ -87,7 +84,6 @@ NOT_CARRIED_OUT = {
 
 AS_ELSEWHERE = {
     "DontProbeInterfaces": ("true",),
-    "EightBitMode": ("pass8", "p", "strict", "s"),
     "HoldExpensive": ("false",),
     "MatchGECOS": ("false",),
     "RrtImpliesDsn": ("false",),
@@ -126,7 +122,6 @@ PRIVACY = {
 
 EQUATES = {
     "/": "the program runs in the whole file system",
-    "C": "messages are not converted",
     "N": "nice values stay as they are",
     "Q": "there is one queue",
     "W": "a program may take 600 s",
@@ -134,7 +129,6 @@ EQUATES = {
 """Equates of mailers that are not carried out, if they have a value."""
 
 FLAGS = {
-    "3": "messages are not converted",
     "K": "the loop check has no exception",
     "R": "connections come from any port",
     "U": "the From line is not that of UUCP",

@@ -56,7 +56,7 @@ from filterd.mta.sendmail.gaps import gaps
         ("Mlocal, P=/bin/cat, F=lsDFMAw5:/|@qPn9, A=cat $u, z", []),
         ("Mlocal, P=/bin/cat, F=lz, E=\\r\\n, A=cat", []),
         ("Mprog, P=/bin/sh, F=l, D=$z:/, U=mail, A=sh -c $u", []),
-        ("Mprog, P=/bin/sh, F=3l, N=5, A=sh -c $u", ["F=3 of mailer prog", "N=5 of mailer prog"]),
+        ("Mprog, P=/bin/sh, F=Ul, N=5, A=sh -c $u", ["F=U of mailer prog", "N=5 of mailer prog"]),
     ],
 )
 def test_a_line_and_what_of_it_is_not_carried_out(line: str, what: list[str]) -> None:

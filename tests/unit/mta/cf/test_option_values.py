@@ -31,6 +31,14 @@ class Nobody(Users):
         ("OT3z", ["Invalid time unit `z'"] * 2, 0),
         ("O MinQueueAge=now", [], 0),
         ("O DeliverByMin=-1", [], 0),
+        ("O Timeout.ident=-1", [], 0),
+        ("O DeliverByMin=--x", ["Invalid time unit `-'", "Invalid time unit `x'"], 0),
+        ("Kx host -d 5q", ["Invalid time unit `q'"], 0),
+        ("Kx dns -R MX -dx", ["Invalid time unit `x'"], 0),
+        ("Qa, P=/q, I=5q", ["Invalid time unit `q'"], 0),
+        ("Mx, P=/x, W=5q, A=x $u", ["Invalid time unit `q'"], 0),
+        ("Kx syslog -Lfoo", ["syslog_map_parseargs: Unknown priority foo"], 70),
+        ("Kx syslog -Rx -Q", ["Illegal option R map syslog"], 70),
         ("O QueueSortOrder=x", ['Invalid queue sort order "x"'], 70),
         ("O QueueSortOrder=Filename", [], 0),
         ("O NoRecipientAction=x", ["Invalid NoRecipientAction: x"], 70),
@@ -49,6 +57,17 @@ class Nobody(Users):
         (
             "O ServerSSLOptions=+SSL_OP_NO_SSLv3 -x 0x40",
             ["readcf: ServerSSLOptions option value x unrecognized"],
+            70,
+        ),
+        ("O DefaultUser=", ["readcf: option u: unknown user "], 70),
+        ("O RunAsUser=:x", ["readcf: option RunAsUser: unknown user "], 70),
+        ("O TrustedUser=", ["readcf: option TrustedUser: unknown user "], 70),
+        ("O DaemonPortOptions=Addr=no.host", ['host "no.host" unknown'], 70),
+        ("O ClientPortOptions=Addr=no.host, Family=inet6", ['host "no.host" unknown'], 70),
+        ("O DaemonPortOptions=Family=1", [], 0),
+        (
+            "O DaemonPortOptions=Family=99, Addr=127.0.0.1",
+            ["address= option unsupported for family 99"],
             70,
         ),
         ("O DefaultUser=1:x", ["readcf: option u: unknown group x"], 70),
@@ -89,3 +108,24 @@ def test_after_some_mistakes_sendmail_does_not_read_on(line: str, told: str | No
     assert cf.has_ended is (told is not None)
     if told is not None:
         assert (cf.problems, cf.status) == ([f"cf: line 2: {told}"], EX_USAGE)
+
+
+@pytest.mark.parametrize(
+    ("value", "too_short"),
+    [
+        ("60", ["header", "field"]),
+        ("100", ["header"]),
+        ("128/39", ["field"]),
+        ("/30", ["field"]),
+        ("2048/1024", []),
+        ("0/0", []),
+        ("-1", []),
+        ("x", []),
+    ],
+)
+def test_lengths_of_mime_fields(value: str, too_short: list[str]) -> None:
+    least = {"header": 128, "field": 40}
+    assert parse_cf(f"V10\nO MaxMimeHeaderLength={value}\n", "cf").notices == [
+        f"Warning: MaxMimeHeaderLength: {one} length limit set lower than {least[one]}\n"
+        for one in too_short
+    ]

@@ -51,7 +51,20 @@ def complaints(*lines: str, head: str = "V10\n") -> list[str]:
         ("V", 'invalid argument to V line: ""'),
         ("V10/Other", 'invalid V line vendor code: "Other"'),
         ("Px", 'unknown configuration line "Px"'),
+        ("Mm, P=/m, A=m,", "mailer m: `=' expected"),
+        ("Mm, P=/m, U=, A=m", "mailer m: null user name"),
+        ("Qa, P=/q, Z=1", "Qa: unknown queue equate Z="),
+        ("Qa, P=/q, x", "queue a: `=' expected"),
         ("H?x: y", 'header syntax error, line "?x: y"'),
+        ("H?x?y", 'header syntax error, line "?x"'),
+        ("H?${x}?y", 'header syntax error, line "?$x"'),
+        ("OM", "Name required for macro/class"),
+        ("Cx $= a", "Name required for macro/class"),
+        ("Fx$-o", "fileclass: cannot open '$-o': No such file or directory"),
+        ("O AliasFile=foo:/x", "setalias: unknown alias class foo"),
+        ("O AliasFile=regex:x", "setalias: map class regex can't handle aliases"),
+        ("O AliasFile=/x, hash:-Q /x", "Illegal option Q map Alias1"),
+        ("O AliasFile=sequence:x", "Sequence map Alias0: unknown member map x"),
         ("H?$?a: b", 'header syntax error, line "?$?a: b"'),
         ("K", "readcf: config K line: no map name"),
         ("Ka", "readcf: config K line, map a: no map class"),
@@ -61,6 +74,26 @@ def complaints(*lines: str, head: str = "V10\n") -> list[str]:
 )
 def test_complaints(line: str, complaint: str) -> None:
     assert complaints(line) == [complaint]
+
+
+@pytest.mark.parametrize("line", ["Qa, P=", "Qa, x"])
+def test_a_group_of_queues_needs_a_place(line: str) -> None:
+    assert len(complaints(line)) == (2 if "=" in line else 1)
+    assert complaints("O QueueDirectory=/q", "Qa") == []
+
+
+def test_a_macro_as_an_option() -> None:
+    assert cf_of("OMxfoo bar\nOM{long}$x\n").macros == {
+        **cf_of("").macros,
+        "x": "foo bar",
+        "long": "$x",
+    }
+
+
+def test_an_octet_128_ends_what_is_said() -> None:
+    # sendmail drops the highest bit of what it says, and NUL ends a text there.
+    cf = parse("V10\n\udc80x\n", "x.cf", no_file)
+    assert cf.notices == ['x.cf: line 2: unknown configuration line "\x7f\n']
 
 
 def test_a_name_that_has_two_numbers_keeps_the_first() -> None:
