@@ -9,15 +9,9 @@ from typing import Literal
 
 from filterd.cli.common import Exit, emit, fail
 from filterd.mta.trace.configuration import RuleFile
-from filterd.mta.trace.rows import (
-    Row,
-    TraceQuestion,
-    UnknownMailerError,
-    answer_text,
-    lookup_text,
-    place,
-    traced,
-)
+from filterd.mta.trace.lookups import Row, lookup_text
+from filterd.mta.trace.question import TraceQuestion
+from filterd.mta.trace.rows import UnknownMailerError, answer_text, place, traced
 
 STYLES = {"ruleset": "1", "rule": "36", "result": "32", "lookup": "35", "message": "31"}
 """Colours of a terminal, ANSI numbers."""

@@ -13,7 +13,7 @@ BETWEEN = 20
 """Messages between two events."""
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_everything_agrees(request: pytest.FixtureRequest, kind: str) -> None:
     database = "" if kind == "sqlite" else request.getfixturevalue("postgresql")

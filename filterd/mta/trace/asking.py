@@ -15,8 +15,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from filterd.mta.trace.child import ANSWER_LIMIT, CPU_LIMIT
-from filterd.mta.trace.request import TraceRequest
+from filterd.mta.trace.request import ANSWER_LIMIT, CPU_LIMIT, TraceRequest
 from filterd.system.bounded import json_value
 from filterd.system.child import python_command
 

@@ -25,18 +25,13 @@ from filterd.mta.mc.macros import MacroFiles, NoMacrosError
 from filterd.mta.sendmail.macros import VERSION
 from filterd.mta.trace.configuration import RuleFile
 from filterd.mta.trace.given import GivenFiles
-from filterd.mta.trace.request import TraceRequest
-from filterd.mta.trace.rows import Row, UnknownMailerError, answer_text, in_order, traced
+from filterd.mta.trace.lookups import Row
+from filterd.mta.trace.request import ANSWER_LIMIT, CPU_LIMIT, TraceRequest
+from filterd.mta.trace.rows import UnknownMailerError, answer_text, in_order, traced
 from filterd.system.confinement import confine_files, die_with_parent, no_new_files
-
-CPU_LIMIT = 20
-"""Seconds of processor time, of m4 as many again."""
 
 MEMORY_LIMIT = 256 << 20
 """Octets of memory, above what the process uses at its start."""
-
-ANSWER_LIMIT = 4 << 20
-"""Octets of the answer; that to twenty addresses with a stock file has 800,000."""
 
 STEP_LIMIT = 3000
 """Rules and calls that are told of all addresses together; with a stock file an address has 50."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
-from filterd.mta.trace.rows import TraceQuestion
+from filterd.mta.trace.question import TraceQuestion
 from filterd.system.bounded import json_value
 
 TEXT_LIMIT = 1 << 18
@@ -27,6 +27,12 @@ ADDRESS_COUNT = 20
 
 ADDRESS_LIMIT = 1000
 """Characters of one; sendmail itself refuses more than 255."""
+
+CPU_LIMIT = 20
+"""Seconds of processor time, of m4 as many again."""
+
+ANSWER_LIMIT = 4 << 20
+"""Octets of the answer; that to twenty addresses with a stock file has 800,000."""
 
 _HEADING = re.compile(r"==> (\S.*) <==")
 _DIRECTIVE = re.compile(r"(?:OSTYPE|MAILER|FEATURE|VERSIONID|define|divert|include)\(|dnl\b")

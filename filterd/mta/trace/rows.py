@@ -3,35 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from filterd.mta.cf.addresses import AddressKind, ResolvedAddress
+from filterd.mta.cf.addresses import ResolvedAddress
 from filterd.mta.cf.marks import octets, readable
 from filterd.mta.cf.observer import Lookup, RuleMessage
 from filterd.mta.cf.trace import MAX_STEPS, RuleStep, Tracer, TraceRun
 from filterd.mta.trace.configuration import RuleFile, parsed, triple
 from filterd.mta.trace.lines import with_line
-
-Row = dict[str, Any]
+from filterd.mta.trace.lookups import Row
+from filterd.mta.trace.question import TraceQuestion
 
 
 class UnknownMailerError(Exception):
     """There is no such mailer; the text names those that there are."""
-
-
-@dataclass(frozen=True)
-class TraceQuestion:
-    """What is asked. mailer: see an address as this mailer does; without, where it goes."""
-
-    sender: bool = False
-    header: bool = False
-    mailer: str = ""
-
-    @property
-    def kind(self) -> AddressKind:
-        return AddressKind(header=self.header, sender=self.sender)
 
 
 def traced(file: RuleFile, text: str, question: TraceQuestion, limit: int = MAX_STEPS) -> Row:
@@ -149,22 +134,6 @@ def place(step: Row) -> str:
     text = f"{'/'.join(Path(origin['file']).parts[-2:])}:{origin['line']}"
     mc = f", {Path(step['file']).name}:{step['mc_line']}" if "mc_line" in step else ""
     return f"{text} (line {step['line']} of the cf{mc})"
-
-
-def lookup_text(lookup: Row) -> str:
-    """A lookup and what it found."""
-    key = lookup["key"]
-    arguments = "".join(f" $@ {one}" for one in lookup["arguments"])
-    entry = f" ({lookup['entry']})" if lookup["entry"] else ""
-    if why := lookup.get("not_looked_up"):
-        found = f"not looked up: {why}"
-    elif lookup["value"] is not None:
-        found = f"{lookup['value']!r}{entry}"
-    elif lookup["status"] == 75:
-        found = "temporary failure"
-    else:
-        found = "not found"
-    return f"{lookup['map']}({key}{arguments}) = {found}"
 
 
 # In order, without nesting

@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
 from filterd.mta.trace.asking import TraceError, TraceUnavailableError, ask
+from filterd.mta.trace.question import TraceQuestion
 from filterd.mta.trace.request import (
     ADDRESS_COUNT,
     ADDRESS_LIMIT,
@@ -18,7 +19,6 @@ from filterd.mta.trace.request import (
     TEXT_LIMIT,
     TraceRequest,
 )
-from filterd.mta.trace.rows import TraceQuestion
 from filterd.web.api.identity import Admin
 from filterd.web.api.problems import AsciiJSONResponse
 from filterd.web.api.values import Strict

@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from filterd.mta.trace.asking import TraceError, ask
+from filterd.mta.trace.lookups import lookup_text
+from filterd.mta.trace.question import TraceQuestion
 from filterd.mta.trace.request import TEXT_LIMIT, TraceRequest, files_of, looks_like_mc
-from filterd.mta.trace.rows import TraceQuestion, lookup_text
 from filterd.review.access import Access
 from filterd.review.reviewer import Reviewer
 from filterd.system.confinement import can_confine_files

@@ -13,8 +13,8 @@ import pytest
 
 from filterd.mta.trace import asking
 from filterd.mta.trace.asking import TraceError, TraceUnavailableError, ask
+from filterd.mta.trace.question import TraceQuestion
 from filterd.mta.trace.request import TraceRequest
-from filterd.mta.trace.rows import TraceQuestion
 from filterd.system.confinement import can_confine_files
 from tests.helpers.process import require, unpacked
 

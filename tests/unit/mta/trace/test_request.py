@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filterd.mta.trace.question import TraceQuestion
 from filterd.mta.trace.request import TraceRequest, files_of, looks_like_mc
-from filterd.mta.trace.rows import TraceQuestion
 
 RULES = "V10\nS3\n"
 
