@@ -56,7 +56,9 @@ STYLE = (
     "overflow-wrap:anywhere}a{color:#1a4f9c;text-decoration:underline}"
     "img{border:1px dashed #999;padding:0 4px;font-size:13px;color:#555}"
     "table{max-width:100%}blockquote{border-left:3px solid #ccc;margin-left:0;padding-left:12px}"
-    "pre{white-space:pre-wrap}"
+    "pre{white-space:pre-wrap}mark{background:none;color:inherit}"
+    "mark.spam,mark.ham{color:#111;background:#fdeaea;border-bottom:3px double #c23a33}"
+    "mark.ham{background:#e3f4e6;border-bottom:2px dotted #3b8a4b}"
 )
 """The frame's own style sheet; a message cannot bring one."""
 

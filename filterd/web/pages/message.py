@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import APIRouter, HTTPException
@@ -20,6 +20,7 @@ from filterd.review.timeline import timeline
 from filterd.web import preview
 from filterd.web.explain import ExplanationView, explain
 from filterd.web.forms import DAY, NOTE_LIMIT, addresses_of, text_of, texts_of
+from filterd.web.highlight import Highlighter, Piece
 from filterd.web.identity import Asking, Posted, session_of
 from filterd.web.neighbours import (
     list_of,
@@ -45,11 +46,11 @@ RECIPIENT_LIMIT = 500
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A text part on the page. text: of a plain one. safe: of an HTML one, whose frame is at
-    `number`."""
+    """A text part on the page. pieces: of a plain one's text. safe: of an HTML one, whose frame is
+    at `number`."""
 
     number: int
-    text: str
+    pieces: Sequence[Piece]
     is_cut: bool
     safe: preview.Safe | None
 
@@ -72,6 +73,8 @@ def show(request: Request, asking: Asking, id: str) -> Response:
             message = Message(access.data(id), entry.envelope, id)
     except GoneError:
         is_gone = True
+    explanation = _explanation(state, message)
+    highlighter = _highlighter(explanation)
     own, hidden = keeps_only(asking, entry.recipients)
     search = list_of(request.query_params.get("list", ""))
     return page(
@@ -95,10 +98,11 @@ def show(request: Request, asking: Asking, id: str) -> Response:
         too_large=entry.size > preview.SIZE_LIMIT,
         fields=_fields(message),
         parts=list(preview.parts(message)) if message else [],
-        shown=_shown(message) if message else [],
+        shown=_shown(message, highlighter) if message else [],
+        highlights=bool(highlighter),
         others=max(0, len(preview.text_parts(message)) - preview.OPEN_PARTS) if message else 0,
         warnings=preview.warnings(message, own) if message else (),
-        explanation=_explanation(state, message),
+        explanation=explanation,
         actions=ACTIONS,
         permitted=access.permitted(entry),
         no_release=access.refusal("release", entry),
@@ -119,12 +123,17 @@ def part(request: Request, asking: Asking, id: str, number: int) -> Response:
     entry = access.entry(id)
     if id not in session_of(request).viewed or entry.size > preview.SIZE_LIMIT:
         raise HTTPException(404, "Open the message first.")
-    found = preview.text_parts(Message(access.data(id), entry.envelope, id))
+    message = Message(access.data(id), entry.envelope, id)
+    found = preview.text_parts(message)
     if not 0 <= number < len(found):
         raise HTTPException(404, "The message has no such part.")
     entity = found[number]
     if entity.content_type == "text/html":
-        text, kind = preview.document(preview.harmless(entity.text)), "text/html"
+        safe, kind = preview.harmless(entity.text), "text/html"
+        highlighter = _highlighter(_explanation(state_of(request), message))
+        if highlighter:
+            safe = replace(safe, html=highlighter.html(safe.html))
+        text = preview.document(safe)
     else:
         text, kind = preview.plain(entity)[0], "text/plain"
     return Response(
@@ -215,15 +224,23 @@ def _fields(message: Message | None) -> list[tuple[str, str]]:
     return [(f.name, header_text(f.raw_value[:FIELD_WIDTH])) for f in fields]
 
 
-def _shown(message: Message) -> list[Shown]:
+def _shown(message: Message, highlighter: Highlighter | None) -> list[Shown]:
     found = []
     for number, entity in enumerate(preview.text_parts(message)[: preview.OPEN_PARTS]):
         if entity.content_type == "text/html":
             safe = preview.harmless(entity.text)
-            found.append(Shown(number, "", safe.is_cut, safe))
+            found.append(Shown(number, (), safe.is_cut, safe))
         else:
-            found.append(Shown(number, *preview.plain(entity), None))
+            text, is_cut = preview.plain(entity)
+            pieces = highlighter.pieces(text) if highlighter else [Piece(text)]
+            found.append(Shown(number, pieces, is_cut, None))
     return found
+
+
+def _highlighter(explanation: ExplanationView | None) -> Highlighter | None:
+    """None where nothing is to be marked."""
+    found = None if explanation is None else Highlighter(explanation.why)
+    return found or None
 
 
 def _explanation(state: Any, message: Message | None) -> ExplanationView | None:
