@@ -78,7 +78,6 @@ def test_every_line_of_the_index_meets_its_class(hostile: Path, clamav: ClamAV) 
 
 
 @pytest.mark.integration
-@pytest.mark.timeout(900)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_every_hostile_file_as_an_attachment_is_judged(hostile: Path) -> None:
     """What one may cost is bounded by the limits of the unpacker, which have tests of their own."""
@@ -93,7 +92,6 @@ def test_every_hostile_file_as_an_attachment_is_judged(hostile: Path) -> None:
     assert found > 300
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_every_broken_message_is_read(tmp_path: Path) -> None:
     parts = Parts(PartsSettings())

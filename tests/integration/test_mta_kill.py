@@ -14,7 +14,6 @@ MESSAGES = 150
 """The full trial has 2000: `python -m bench.mta_kill`."""
 
 
-@pytest.mark.timeout(300)
 def test_nothing_with_a_250_is_lost(tmp_path: Path) -> None:
     found = trial(tmp_path, MESSAGES, longest=0.3)
     assert found.lost == set()

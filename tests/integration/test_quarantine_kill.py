@@ -13,7 +13,6 @@ KINDS = ("worker", "web", "daemon", "fork server")
 DECISIONS, KILLS = 160, 4
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_nothing_is_lost_or_kept_twice(request: pytest.FixtureRequest, kind: str) -> None:
     database = "" if kind == "sqlite" else request.getfixturevalue("postgresql")

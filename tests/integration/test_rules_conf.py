@@ -165,7 +165,6 @@ def differences(found: RuleSet, all_theirs: list[dict[str, Any]]) -> list[str]:
     return different
 
 
-@pytest.mark.timeout(300)
 def test_the_rules_of_this_system_are_the_same(tmp_path: Path) -> None:
     require("spamassassin", "spamassassin")
     rules, site = files.stock()
@@ -187,7 +186,6 @@ PLUGINS = """
 """
 
 
-@pytest.mark.timeout(300)
 def test_a_file_with_every_construct_and_mistake_is_the_same(tmp_path: Path) -> None:
     rules, site = tmp_path / "rules", tmp_path / "site"
     rules.mkdir()

@@ -9,11 +9,10 @@ from tests.helpers.torture import EVENTS, Torture, busy_site
 
 pytestmark = pytest.mark.minutes
 
-BETWEEN = 20
+BETWEEN = 8
 """Messages between two events."""
 
 
-@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_everything_agrees(request: pytest.FixtureRequest, kind: str) -> None:
     database = "" if kind == "sqlite" else request.getfixturevalue("postgresql")

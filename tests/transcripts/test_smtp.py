@@ -47,7 +47,6 @@ def prepared(place: Path) -> Path:
     return place
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("case", CASES)
 def test_a_session_is_answered_and_its_mail_delivered_as_by_sendmail(case: str) -> None:
     with folder("smtp") as place:

@@ -37,7 +37,6 @@ def is_steep(found: Growth) -> bool:
     return found.ratio > SUPERLINEAR and found.seconds > NOTHING
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("one", PATTERNS, ids=[one.name for one in PATTERNS])
 def test_a_pattern_is_linear(one: Used) -> None:
     found = worst(one, floor=NOTHING)

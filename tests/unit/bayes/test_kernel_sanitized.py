@@ -41,7 +41,6 @@ def library(name: str) -> str:
     return found.stdout.strip()
 
 
-@pytest.mark.timeout(300)
 def test_no_octet_outside_is_touched(tmp_path: Path) -> None:
     require("gcc", "gcc")
     module = tmp_path / "kernel.so"

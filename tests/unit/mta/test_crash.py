@@ -63,7 +63,6 @@ def free_port() -> int:
     raise AssertionError("no free port")
 
 
-@pytest.mark.timeout(300)
 def test_nothing_accepted_is_lost(tmp_path: Path) -> None:
     port = free_port()
     todo = [f"m{number}" for number in range(MESSAGES)]

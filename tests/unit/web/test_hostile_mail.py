@@ -92,7 +92,6 @@ def _samples(folder: Path) -> Iterator[Path]:
     return (file for file in sorted(folder.rglob("*.eml")) if file.is_file())
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("name", ["hostile", "mime-torture"])
 def test_a_sample_is_shown(site: Site, tmp_path: Path, name: str) -> None:
     site.log_in()
