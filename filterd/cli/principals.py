@@ -14,7 +14,16 @@ from filterd.review.principals import Principal
 from filterd.review.reviewer import Role
 
 NameArgument = Annotated[str, typer.Argument(metavar="NAME")]
-AdminOption = Annotated[bool, typer.Option("--admin", help="sees and does everything")]
+AdminOption = Annotated[bool, typer.Option("--admin", help="the same as --role admin")]
+RoleOption = Annotated[
+    Role,
+    typer.Option(
+        "--role",
+        help="admin: sees and does everything. reviewer: all of its domains and recipients. "
+        "helpdesk: searches and releases, for these or for everybody. auditor: sees everything, "
+        "changes nothing",
+    ),
+]
 DomainOption = Annotated[
     list[str] | None,
     typer.Option("--domain", metavar="DOMAIN", help="of recipients; may be repeated"),
@@ -24,9 +33,9 @@ RecipientOption = Annotated[
 ]
 
 
-def role_of(admin: bool) -> Role:
-    """The role that `--admin` means."""
-    return "admin" if admin else "reviewer"
+def role_of(role: Role, admin: bool) -> Role:
+    """The role that `--role` and `--admin` mean."""
+    return "admin" if admin else role
 
 
 def show(found: Sequence[Principal], nobody: str, *, as_json: bool) -> None:
@@ -38,6 +47,6 @@ def show(found: Sequence[Principal], nobody: str, *, as_json: bool) -> None:
     table = Table("name", "role", "made", "sees mail to", box=None, pad_edge=False)
     for one in found:
         limits = [f"@{domain}" for domain in one.domains] + list(one.recipients)
-        sees = "everybody" if one.role == "admin" else ", ".join(limits) or "nobody"
+        sees = "everybody" if one.reviewer.sees_all else ", ".join(limits) or "nobody"
         table.add_row(one.name, one.role, one.made, sees)
     Console(highlight=False).print(table if found else nobody)

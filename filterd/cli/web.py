@@ -17,6 +17,7 @@ from filterd.cli.principals import (
     DomainOption,
     NameArgument,
     RecipientOption,
+    RoleOption,
     role_of,
     show,
 )
@@ -87,18 +88,19 @@ def web(
 @account.command("add")
 def add(
     name: NameArgument,
+    role: RoleOption = "reviewer",
     admin: AdminOption = False,
     domains: DomainOption = None,
     recipients: RecipientOption = None,
     password_file: PasswordFile = None,
     config: ConfigOption = None,
 ) -> None:
-    """Create an account: an admin, or a reviewer for domains and recipients."""
+    """Create an account: a reviewer for domains and recipients, or one with another role."""
 
     password, is_made = _password(password_file)
     with reported(Exit.DATA, PrincipalError):
         Accounts(accounts_path(settings(config))).add(
-            name, password, role_of(admin), domains or (), recipients or ()
+            name, password, role_of(role, admin), domains or (), recipients or ()
         )
     _tell(name, password, is_made)
 

@@ -12,6 +12,7 @@ from filterd.cli.principals import (
     DomainOption,
     NameArgument,
     RecipientOption,
+    RoleOption,
     role_of,
     show,
 )
@@ -24,6 +25,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 @app.command("add")
 def add(
     name: NameArgument,
+    role: RoleOption = "reviewer",
     admin: AdminOption = False,
     domains: DomainOption = None,
     recipients: RecipientOption = None,
@@ -32,7 +34,7 @@ def add(
     """Create a token and print it. It cannot be shown again."""
     with reported(Exit.DATA, PrincipalError):
         secret = TokenFile(tokens_path(settings(config))).add(
-            name, role_of(admin), domains or (), recipients or ()
+            name, role_of(role, admin), domains or (), recipients or ()
         )
     sys.stdout.write(f"{secret}\n")
 

@@ -18,7 +18,6 @@ from filterd.quarantine.journal import Delivery, DeliveryState, Event, delivery_
 from filterd.review.actions import ActionError, ActionRequest, ActionResult, ReviewActions
 from filterd.review.rights import (
     ACTIONS,
-    ADMIN_ONLY,
     BULK,
     OWN_SCANS_ONLY,
     ReviewAction,
@@ -26,6 +25,7 @@ from filterd.review.rights import (
     own_recipients,
     recipients_of,
     refusal,
+    role_refusal,
 )
 from filterd.review.seen import as_seen, has_symbol
 from filterd.system.display import without_folders
@@ -90,7 +90,7 @@ class Access:
     def may_sort(self, name: str) -> bool:
         """True if the reviewer may sort a list by that: the order by points would tell what was
         found about others alone."""
-        return self.reviewer.is_admin or name.removeprefix("-") != "score"
+        return self.reviewer.sees_all or name.removeprefix("-") != "score"
 
     def _refuse_order(self, sort: str) -> None:
         if not self.may_sort(sort):
@@ -102,7 +102,7 @@ class Access:
         """How many messages match that may be seen, up to `COUNT_LIMIT` + 1. None where the number
         would tell a reviewer what was found about others alone. Raises QueryError, StoreError."""
         asks_points = query.score_from is not None or query.score_to is not None
-        if not self.reviewer.is_admin and (query.symbol or asks_points):
+        if not self.reviewer.sees_all and (query.symbol or asks_points):
             return None
         return self._store.index.count(self._limited(query))
 
@@ -167,9 +167,9 @@ class Access:
         return refusal(self.reviewer, ACTIONS[name], entry)
 
     def require(self, name: str) -> None:
-        """Raises ActionError for an action about no single message that is only for admins."""
-        if ACTIONS[name].right is Right.ADMIN and not self.reviewer.is_admin:
-            raise ActionError(ADMIN_ONLY)
+        """Raises ActionError for an action about no single message that the role may not do."""
+        if why := role_refusal(self.reviewer, ACTIONS[name]):
+            raise ActionError(why)
 
     def perform(
         self, name: str, ids: Sequence[str], request: ActionRequest | None = None
@@ -308,14 +308,14 @@ class Access:
         return {f"{source}:{self.reviewer.name}" for source in ("web", "api")}
 
     def _own(self, events: Iterator[Event]) -> Iterator[Event]:
-        if self.reviewer.is_admin:
+        if self.reviewer.sees_all:
             return events
         return (event for event in events if event.who in self._names)
 
     def _shows(self, event: Event) -> bool:
         if event.what in ("allowed", "blocked", "unlisted"):
             # The note names the recipient of the list's entry.
-            return self.reviewer.is_admin or event.who in self._names
+            return self.reviewer.sees_all or event.who in self._names
         return not event.recipients or self.reviewer.may_see(event.recipients)
 
 

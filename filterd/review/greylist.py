@@ -18,7 +18,7 @@ from filterd.filters.greylist.triplets import Triplets, Visible, WaitingTriplet
 from filterd.quarantine import Store
 from filterd.review.actions import ActionError, ActionResult
 from filterd.review.reviewer import Reviewer
-from filterd.review.rights import ADMIN_ONLY
+from filterd.review.rights import ACTIONS, ADMIN_ONLY, role_refusal
 
 
 class WaitingMail:
@@ -50,7 +50,10 @@ class WaitingMail:
         return self._triplets.waiting(self._clock(), limit, text, _visible(reviewer))
 
     def allow(self, reviewer: Reviewer, ids: Sequence[str], who: str) -> list[ActionResult]:
-        """Let mail in when it is next sent; what became of each id."""
+        """Let mail in when it is next sent; what became of each id. Raises ActionError for a role
+        that may not do that."""
+        if why := role_refusal(reviewer, ACTIONS["greylist"]):
+            raise ActionError(why)
         let_in = self._triplets.allow(frozenset(ids), who, self._clock(), _visible(reviewer))
         found = {one.id: one for one in let_in}
         for one in found.values():
@@ -72,7 +75,7 @@ class WaitingMail:
 
 
 def _visible(reviewer: Reviewer) -> Visible | None:
-    if reviewer.is_admin:
+    if reviewer.sees_all:
         return None
     return lambda recipient: bool(recipient) and reviewer.may_see([recipient])
 

@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 from filterd.config.load import Settings
 from filterd.message.address import AddressPatternError, pattern_keys, readable, readable_domain
-from filterd.review.reviewer import Reviewer, Role
+from filterd.review.reviewer import ROLES, Reviewer, Role
 from filterd.system.bounded import json_value, open_regular
 from filterd.system.durable import locked, write_atomically
 
@@ -57,8 +57,9 @@ class PrincipalError(Exception):
 class Principal:
     """One account or token.
 
-    secret: the argon2 hash of a password, or the SHA-256 of a token in hex. domains, recipients: a
-    reviewer's limits, empty for an admin. made: ISO 8601, UTC, empty where nobody noted it.
+    secret: the argon2 hash of a password, or the SHA-256 of a token in hex. domains, recipients:
+    limits of a reviewer or a helpdesk, empty for all others. made: ISO 8601, UTC, empty where
+    nobody noted it.
     """
 
     name: str
@@ -93,8 +94,10 @@ def new_principal(
     limits = tuple(map(_domain, domains)), tuple(map(_address, recipients))
     if role == "reviewer" and not any(limits):
         raise PrincipalError("a reviewer needs a domain or a recipient, otherwise it sees nothing")
-    if role == "admin" and any(limits):
-        raise PrincipalError("an admin sees everything; limits are for the role reviewer")
+    if role in ("admin", "auditor") and any(limits):
+        raise PrincipalError(
+            f"an {role} sees everything; limits are for the roles reviewer and helpdesk"
+        )
     made = datetime.now(UTC).isoformat(timespec="seconds")
     return Principal(name, role, secret, *limits, made)
 
@@ -248,8 +251,10 @@ def _decoded(entry: Any, kind: Kind, where: str, *, is_old: bool) -> Principal:
     if not NAME.fullmatch(name):
         raise PrincipalError(f"{where}: name is {_shown(name)}; {NAME_EXPECTED}")
     role = _text(entry, "role", where)
-    if role not in ("admin", "reviewer"):
-        raise PrincipalError(f"{where}: role is {_shown(role)}; expected admin or reviewer")
+    checked = next((one for one in ROLES if one == role), None)
+    if checked is None:
+        expected = ", ".join(ROLES[:-1])
+        raise PrincipalError(f"{where}: role is {_shown(role)}; expected {expected} or {ROLES[-1]}")
     secret_key = _OLD_SECRETS[kind] if is_old else "secret"
     secret = _text(entry, secret_key, where)
     if kind == "token" and not _HEX_DIGEST.fullmatch(secret):
@@ -257,11 +262,12 @@ def _decoded(entry: Any, kind: Kind, where: str, *, is_old: bool) -> Principal:
     made = "" if is_old and kind == "account" else _text(entry, "made", where)
     domains = _limits(entry, "domains", _domain, where, is_old=is_old)
     recipients = _limits(entry, "recipients", _address, where, is_old=is_old)
-    if role == "admin":
+    if checked in ("admin", "auditor"):
         if (domains or recipients) and not is_old:
-            raise PrincipalError(f"{where}: an admin has limits; expected none, or role reviewer")
+            raise PrincipalError(
+                f"{where}: an {checked} has limits; expected none, or role reviewer or helpdesk"
+            )
         domains = recipients = ()
-    checked: Role = "admin" if role == "admin" else "reviewer"
     return Principal(name, checked, secret, domains, recipients, made)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from filterd.message.address import listed_domain, reaches, readable
 
-Role = Literal["admin", "reviewer"]
+Role = Literal["admin", "reviewer", "helpdesk", "auditor"]
+
+ROLES: tuple[Role, ...] = get_args(Role)
 
 NOBODY = "@"
 """A `visible` that fits no address: an empty one would mean all."""
@@ -20,7 +22,9 @@ class Reviewer:
 
     An admin sees and does everything. A reviewer sees messages to recipients in its domains (those
     below them are others) or to its recipients, with any +detail, and acts for these recipients
-    only. domains and recipients: in any spelling; kept as `filterd.message.address` reads them.
+    only. A helpdesk, with limits such as these or without, searches, looks and releases. An auditor
+    sees everything and changes nothing. What each role may do: `filterd.review.rights`.
+    domains and recipients: in any spelling; kept as `filterd.message.address` reads them.
     """
 
     name: str
@@ -36,8 +40,14 @@ class Reviewer:
 
     @property
     def is_admin(self) -> bool:
-        """True if nothing is hidden from it."""
+        """True if it may do everything."""
         return self.role == "admin"
+
+    @property
+    def sees_all(self) -> bool:
+        """True if nothing is hidden from it."""
+        limited = bool(self.domains or self.recipients)
+        return self.role in ("admin", "auditor") or (self.role == "helpdesk" and not limited)
 
     def within(self, recipients: Sequence[str]) -> tuple[str, ...]:
         """Those of the recipients that it may act for, in their order."""
@@ -45,19 +55,19 @@ class Reviewer:
 
     def may_see(self, recipients: Sequence[str]) -> bool:
         """True if it may see a message to these recipients: one of its own is enough."""
-        return self.is_admin or any(map(self._reaches, recipients))
+        return self.sees_all or any(map(self._reaches, recipients))
 
     def may_decide(self, recipients: Sequence[str]) -> bool:
         """True if it may do what concerns every recipient, such as deleting the message."""
-        return self.is_admin or (bool(recipients) and all(map(self._reaches, recipients)))
+        return self.sees_all or (bool(recipients) and all(map(self._reaches, recipients)))
 
     @property
     def visible(self) -> tuple[str, ...]:
         """Its limits as `Query.visible` takes them: addresses and `@domain`; empty for all."""
-        if self.is_admin:
+        if self.sees_all:
             return ()
         limits = sorted(f"@{domain}" for domain in self.domains) + sorted(self.recipients)
         return tuple(limits) or (NOBODY,)
 
     def _reaches(self, recipient: str) -> bool:
-        return self.is_admin or reaches(self.recipients, self.domains, recipient)
+        return self.sees_all or reaches(self.recipients, self.domains, recipient)

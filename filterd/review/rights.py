@@ -16,21 +16,23 @@ from filterd.quarantine.entry import for_admins_only
 if TYPE_CHECKING:
     from filterd.quarantine import Entry
     from filterd.review.actions import ActionRequest, ActionResult, ReviewActions
-    from filterd.review.reviewer import Reviewer
+    from filterd.review.reviewer import Reviewer, Role
 
 NOT_ALONE = "it also concerns recipients who are not yours; ask an admin"
 ADMIN_ONLY = "only an admin may do that"
 OWN_ONLY = "you may release to your own recipients only"
+THEIRS_ONLY = "you may release to the recipients of the message only"
 OWN_SCANS_ONLY = "you may scan for your own recipients only"
 
 
 class Right(Enum):
-    """What a reviewer needs for an action on one message; an admin has them all."""
+    """What one needs for an action on one message, beside a role that may do it; an admin has them
+    all."""
 
     SEE = "one of the recipients is its own"
     OWN = "the same, and only for its own recipients"
     ALL = "all recipients are its own"
-    ADMIN = "for admins only"
+    ADMIN = "for admins only, and for the roles that may look at it"
 
 
 Run = Callable[["ReviewActions", Sequence[str], "ActionRequest"], list["ActionResult"]]
@@ -48,13 +50,13 @@ def _virus(entry: Entry) -> str:
 class ReviewAction:
     """One action.
 
-    button: on a message's page. phrase: what is done, `{}` for how many messages: `Delete {}`.
-    explained: what will happen. admin_only: why a certain message is for admins only, empty if it
-    is not. run: does it; None where it is not done to a list of messages. asks_first: cannot be
-    undone, or has an effect on mail to come. decides: the reviewer is done with the message then,
-    and may go on to the next one. without_proof: can be done so that it counts for mail
-    that does not prove who sent it. for_everybody: can be done for all recipients, by
-    admins. together: done to all messages at once.
+    roles: those that may do it beside admins. button: on a message's page. phrase: what is done,
+    `{}` for how many messages: `Delete {}`. explained: what will happen. admin_only: why a certain
+    message is for admins only, empty if it is not. run: does it; None where it is not done to a
+    list of messages. asks_first: cannot be undone, or has an effect on mail to come. decides: the
+    reviewer is done with the message then, and may go on to the next one. without_proof: can be
+    done so that it counts for mail that does not prove who sent it. for_everybody: can be done for
+    all recipients, by admins. together: done to all messages at once.
     """
 
     right: Right
@@ -68,6 +70,7 @@ class ReviewAction:
     for_everybody: bool = False
     without_proof: bool = False
     together: bool = False
+    roles: tuple[Role, ...] = ("reviewer",)
 
 
 ACTIONS: Mapping[str, ReviewAction] = {
@@ -80,6 +83,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         lambda do, ids, request: do.release(ids, request),
         admin_only=for_admins_only,
         decides=True,
+        roles=("reviewer", "helpdesk"),
     ),
     "release-ham": ReviewAction(
         Right.ALL,
@@ -158,18 +162,21 @@ ACTIONS: Mapping[str, ReviewAction] = {
         "The messages are brought back as they were.",
         lambda do, ids, request: do.undelete(ids, request),
     ),
-    "rescan": ReviewAction(Right.SEE, "Scan again"),
+    "rescan": ReviewAction(Right.SEE, "Scan again", roles=("reviewer", "helpdesk", "auditor")),
     "download": ReviewAction(Right.SEE, "Download the exact bytes", admin_only=_virus),
-    "download-part": ReviewAction(Right.ADMIN),
-    "status": ReviewAction(Right.ADMIN),
-    "trace": ReviewAction(Right.ADMIN),
-    "dmarc": ReviewAction(Right.ADMIN),
-    "lists": ReviewAction(Right.ADMIN),
-    "rates": ReviewAction(Right.ADMIN),
+    "download-part": ReviewAction(Right.ADMIN, roles=()),
+    "status": ReviewAction(Right.ADMIN, roles=("auditor",)),
+    "trace": ReviewAction(Right.ADMIN, roles=()),
+    "dmarc": ReviewAction(Right.ADMIN, roles=("auditor",)),
+    "lists": ReviewAction(Right.ADMIN, roles=()),
+    "rates": ReviewAction(Right.ADMIN, roles=()),
+    "senders": ReviewAction(Right.SEE),
+    "greylist": ReviewAction(Right.SEE),
 }
-"""By name, as forms and URLs use it, in the order of the menu. The last five are about no message:
+"""By name, as forms and URLs use it, in the order of the menu. The last seven are about no message:
 `status`, the dashboard, counts and the state of the site; `trace`, rules of a sendmail.cf; `dmarc`,
-reports of others about our domains; `lists`, the local lists; `rates`, whose mail is held."""
+reports of others about our domains; `lists`, the local lists; `rates`, whose mail is held;
+`senders`, changes of the list of senders; `greylist`, letting in what waits."""
 
 BULK: Mapping[str, ReviewAction] = {
     name: one for name, one in ACTIONS.items() if one.run is not None
@@ -187,14 +194,23 @@ def own_recipients(reviewer: Reviewer, entry: Entry) -> tuple[str, ...]:
     return reviewer.within(entry.held_for or entry.recipients)
 
 
+def role_refusal(reviewer: Reviewer, action: ReviewAction) -> str:
+    """Why the role may not do that at all; empty if it may."""
+    if reviewer.is_admin or reviewer.role in action.roles:
+        return ""
+    if action.right is Right.ADMIN:
+        return ADMIN_ONLY
+    return f"the role {reviewer.role} may not do that"
+
+
 def refusal(
     reviewer: Reviewer, action: ReviewAction, entry: Entry, request: ActionRequest | None = None
 ) -> str:
     """Why the reviewer may not do that with a message that it may see; empty if it may."""
     if reviewer.is_admin:
         return ""
-    if action.right is Right.ADMIN:
-        return ADMIN_ONLY
+    if why := role_refusal(reviewer, action):
+        return why
     if request is not None and (request.everybody or request.viruses):
         return ADMIN_ONLY
     if why := action.admin_only(entry):
@@ -202,6 +218,8 @@ def refusal(
     chosen = request.recipients if request is not None else ()
     if set(chosen) - set(reviewer.within(chosen)):
         return OWN_ONLY
+    if reviewer.sees_all and set(chosen) - set(recipients_of(entry)):
+        return THEIRS_ONLY
     if action.right is Right.ALL and not reviewer.may_decide(recipients_of(entry)):
         return NOT_ALONE
     if action.right is Right.OWN and not (chosen or own_recipients(reviewer, entry)):

@@ -73,7 +73,8 @@ class SiteSenders:
         return bool(self._settings.in_chain(SendersSettings))
 
     def all(self, reviewer: Reviewer, text: str = "", after: int = 0) -> list[NotedEntry]:
-        """The entries that the reviewer may change, in order. text: a part of entry or comment, in
+        """The entries that the reviewer may see, in order: those that it may change, if it does not
+        see everything. text: a part of entry or comment, in
         any case. after: the line of the last one that is known. Raises SendersError for a list that
         cannot be used."""
         wanted = text.casefold()
@@ -87,7 +88,7 @@ class SiteSenders:
             one
             for one in found
             if one.line > after
-            and _may_change(reviewer, one.entry)
+            and (reviewer.sees_all or _may_change(reviewer, one.entry))
             and wanted in f"{one.entry} {one.note}".casefold()
         ]
 
@@ -159,6 +160,7 @@ class SiteSenders:
     def _change(
         self, access: Access, entry: SenderEntry, note: str, *, remove: bool = False
     ) -> SenderChange:
+        access.require("senders")
         if not _may_change(access.reviewer, entry):
             raise ActionError(NOT_YOURS)
         if not note.isprintable() or len(note) > NOTE_LIMIT:

@@ -19,6 +19,7 @@ from filterd.chain.stages import COMMANDS
 from filterd.ops.scanners import stats_in_words
 from filterd.review.actions import ActionResult
 from filterd.review.reviewer import Reviewer
+from filterd.review.rights import ACTIONS, role_refusal
 from filterd.review.seen import own_outcomes, seen_sentence
 from filterd.system import zone
 from filterd.system.display import count, exactly, hours, printable, size, when
@@ -62,6 +63,7 @@ _environment.filters.update(
     day_input=day_input,
     command=lambda stage: _COMMANDS.get(stage, stage),
 )
+_environment.globals["may"] = lambda reviewer, name: not role_refusal(reviewer, ACTIONS[name])
 
 
 def page(

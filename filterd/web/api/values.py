@@ -294,7 +294,7 @@ def plain_entry(entry: Entry, reviewer: Reviewer) -> dict[str, Any]:
     """All that is known of a message, without recipients that are not the reviewer's."""
     value = within(entry.to_json(), reviewer)
     value["verdict"] = seen_sentence(entry, reviewer)
-    if not reviewer.is_admin:
+    if not reviewer.sees_all:
         # The MTA's macros name a recipient too.
         del value["macros"]
     return value
@@ -322,7 +322,7 @@ def plain_timeline(told: Timeline, reviewer: Reviewer) -> dict[str, Any]:
 
 def within(value: dict[str, Any], reviewer: Reviewer) -> dict[str, Any]:
     """The plain value of a message without recipients that are not the reviewer's."""
-    if reviewer.is_admin:
+    if reviewer.sees_all:
         return value
     own = set(reviewer.within(value["recipients"]))
     for name in ("recipients", "held_for", "dropped"):

@@ -17,7 +17,7 @@ from filterd.quarantine.words import REASONS, State
 from filterd.review.access import Access
 from filterd.review.actions import ActionRequest
 from filterd.review.by_search import matching
-from filterd.review.rights import BULK, ReviewAction
+from filterd.review.rights import BULK, ReviewAction, role_refusal
 from filterd.web.dates import PRESETS
 from filterd.web.forms import (
     DAY,
@@ -94,7 +94,11 @@ def list_(request: Request, asking: Asking) -> Response:
         next=search.link(after=found.next) if found.next else "",
         here=f"/quarantine{search.link(after=search.query.after)}",
         path_of=lambda id: message_path(id, search, page=True),
-        actions=[name for name in BULK if name != "undelete" or undelete_until],
+        actions=[
+            name
+            for name, one in BULK.items()
+            if not role_refusal(asking, one) and (name != "undelete" or undelete_until)
+        ],
         action_of=BULK,
         undelete_until=undelete_until,
         seen=access.seen_ids([row.id for row in found.rows]),

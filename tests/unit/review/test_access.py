@@ -40,7 +40,7 @@ JOE, MAX = "joe@mx.example", "max@other.example"
 LEARN = {"spam", "ham"}
 PINS = {"pin", "unpin"}
 LISTS = {"allow", "block"}
-LOOKS = LEARN | PINS | {"rescan"}
+LOOKS = LEARN | PINS | {"rescan", "senders", "greylist"}
 ALL = set(ACTIONS)
 DECIDES = {"delete", "undelete", "release-ham"}
 DELETES = {"delete", "undelete"}
@@ -561,7 +561,7 @@ def test_what_the_table_says_of_a_rescan_counts(
     actions: ReviewActions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(actions, JOE)
-    monkeypatch.setitem(ACTIONS, "rescan", ReviewAction(Right.ADMIN))  # type: ignore[misc]
+    monkeypatch.setitem(ACTIONS, "rescan", ReviewAction(Right.ADMIN, roles=()))  # type: ignore[misc]
     with pytest.raises(ActionError, match=f"^{ADMIN_ONLY}$"):
         Access(actions, BOB, "web").rescan("id1")
 
@@ -602,6 +602,8 @@ def test_what_asks_first_and_what_can_be_for_everybody() -> None:
         "dmarc",
         "lists",
         "rates",
+        "senders",
+        "greylist",
     }
     assert all(isinstance(one.right, Right) for one in ACTIONS.values())
     assert (ACTIONS["rescan"].button, ACTIONS["download"].button) == (

@@ -118,7 +118,10 @@ GOOD: dict[str, Any] = {
     [
         ({"name": 5}, "token 2: name is 5; expected a text"),
         ({"name": "a b"}, "token 2 ('a b'): name is 'a b'; expected up to 64 letters"),
-        ({"role": "king"}, "token 2 ('bob'): role is 'king'; expected admin or reviewer"),
+        (
+            {"role": "king"},
+            "token 2 ('bob'): role is 'king'; expected admin, reviewer, helpdesk or auditor",
+        ),
         ({"secret": None}, "token 2 ('bob'): secret is None; expected a text"),
         ({"secret": "é" * 64}, "token 2 ('bob'): secret is not a SHA-256; expected 64 hex digits"),
         ({"made": 1.5}, "token 2 ('bob'): made is 1.5; expected a text"),
