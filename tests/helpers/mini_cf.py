@@ -61,7 +61,12 @@ def mini_cf(*more: str, flags: str = "") -> str:
     return RULES + MAILERS.replace("FLAGS", flags) + "".join(f"{line}\n" for line in more)
 
 
-def router(*more: str, flags: str = "", aliases: Path | None = None) -> RuleRouter:
-    """The router of such a file."""
-    lines = more if aliases is None else (*more, f"O AliasFile={aliases}")
+def router(
+    *more: str, flags: str = "", aliases: Path | None = None, user: str = "0:0"
+) -> RuleRouter:
+    """The router of such a file. user: DefaultUser, who must be able to read lists; "" for no
+    such line."""
+    lines = (f"O DefaultUser={user}", *more) if user else more
+    if aliases is not None:
+        lines = (*lines, f"O AliasFile={aliases}")
     return site(checked(parse_cf(mini_cf(*lines, flags=flags)))).router()

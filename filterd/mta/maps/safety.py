@@ -33,6 +33,7 @@ class Check(Flag):
     SAFE_FOLDERS = auto()
     NO_GROUP_WRITABLE = auto()
     NO_WORLD_WRITABLE = auto()
+    ROOT_AS_ANYBODY = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +141,9 @@ def _trouble_with_mode(found: os.stat_result, owner: Owner, checks: Check, mode:
         return "World writable file"
     if Check.NO_HARDLINK in checks and found.st_nlink != 1:
         return "Hard links not allowed"
-    if not _owns(owner, found):
+    if owner.uid == 0 and Check.ROOT_AS_ANYBODY in checks:
+        mode >>= 6
+    elif not _owns(owner, found):
         mode >>= 3
         if found.st_gid != owner.gid and not _is_member(owner, found.st_gid):
             mode >>= 3

@@ -25,6 +25,7 @@ from filterd.mta.delivery.router import (
 from filterd.mta.mail.address import Route, to_text
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.sendmail.by_smtp import SERVERS, SmtpDelivery
+from filterd.mta.sendmail.default_user import default_user
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
 from filterd.mta.sendmail.group import RecipientGroup, user_word
 from filterd.mta.sendmail.mime import EightBitRules, mailer_text
@@ -41,7 +42,7 @@ from filterd.mta.sendmail.outgoing import (
 )
 from filterd.mta.sendmail.recipient import FILE, PROG, refused
 from filterd.mta.sendmail.rulesets import compat, is_known
-from filterd.mta.sendmail.users import LocalUsers, default_user
+from filterd.mta.sendmail.users import LocalUsers
 
 log = logging.getLogger("filterd.mta")
 

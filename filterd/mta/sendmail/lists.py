@@ -11,11 +11,14 @@ import os
 import pwd
 import stat
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from filterd.mta.cf.config import SendmailCf
 from filterd.mta.delivery.forward import WRITABLE_BY_OTHERS
 from filterd.mta.delivery.program import SAFE_PATH
+from filterd.mta.maps.safety import Check, Owner, trouble_with
+from filterd.mta.sendmail.default_user import default_user
 from filterd.system.bounded import open_regular
 
 INCLUDE_LIMIT = 1 << 20
@@ -60,8 +63,62 @@ class IncludedList:
     is_unsafe: bool = False
 
 
-def include_file(name: str, user: str = "") -> IncludedList:
+@dataclass(frozen=True, slots=True)
+class ListSafety:
+    """How lists must be kept, so that nobody else can add a member. owner: with whose rights those
+    of aliases are read. safe_modes: rights of others with which a list may still name programs."""
+
+    owner: Owner
+    checks: Check
+    safe_modes: int = 0
+
+    @classmethod
+    def of(cls, cf: SendmailCf) -> ListSafety:
+        """What DontBlameSendmail leaves of it."""
+        owner = Owner.of(cf)
+        checks = Check.REGULAR | Check.ROOT_AS_ANYBODY
+        for word, check in _CHECKS.items():
+            if word not in owner.blame:
+                checks |= check
+        if os.geteuid() == 0:
+            uid, gid = default_user(cf.option("DefaultUser"))
+            owner = replace(owner, uid=uid, gid=gid, name=_name_of(uid))
+        is_safe = "groupwritableincludefilesafe" in owner.blame
+        return cls(owner, checks, stat.S_IWGRP if is_safe else 0)
+
+    def trouble_with(self, name: str, user: str) -> str:
+        """Why a list is not read, "" if it may be. user: who names it, "" for an alias."""
+        owner = self.owner
+        if user and os.geteuid() == 0:
+            try:
+                entry = pwd.getpwnam(user)
+            except KeyError:
+                return f"user {user} no longer exists"
+            owner = replace(owner, uid=entry.pw_uid, gid=entry.pw_gid, name=user)
+        return trouble_with(name, owner, self.checks)
+
+
+_CHECKS = {
+    "includefileinunsafedirpath": Check.SAFE_FOLDERS,
+    "linkedincludefileinwritabledir": Check.NO_LINK_IN_WRITABLE_FOLDER,
+    "groupwritableincludefile": Check.NO_GROUP_WRITABLE,
+    "worldwritableincludefile": Check.NO_WORLD_WRITABLE,
+}
+"""Words of DontBlameSendmail, and what each of them leaves out."""
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def include_file(name: str, user: str = "", safety: ListSafety | None = None) -> IncludedList:
     """Read a list. user: who names it, "" for an alias. Raises ListError."""
+    if safety is not None and (trouble := safety.trouble_with(name, user)):
+        raise ListError(trouble, temporary=False)
+    others = WRITABLE_BY_OTHERS & ~(safety.safe_modes if safety is not None else 0)
     try:
         if user and os.geteuid() == 0:
             data, status = _read_as(user, name), Path(name).stat()
@@ -76,7 +133,7 @@ def include_file(name: str, user: str = "") -> IncludedList:
         raise ListError(error.strerror or os.strerror(0), temporary=temporary) from None
     if len(data) > INCLUDE_LIMIT:
         raise ListError(f"larger than {INCLUDE_LIMIT} bytes", temporary=False)
-    is_unsafe = bool(status.st_mode & WRITABLE_BY_OTHERS) or not stat.S_ISREG(status.st_mode)
+    is_unsafe = bool(status.st_mode & others) or not stat.S_ISREG(status.st_mode)
     if not user and status.st_uid != 0 and os.geteuid() == 0:
         # Its owner has no more rights through this list than without it.
         try:

@@ -302,7 +302,7 @@ class SendList:
     def _include(self, recipient: QueuedRecipient, path: str, level: int) -> None:
         recipient.state = RecipientState.REPLACED
         try:
-            found = include_file(without_quotes(path).strip(), recipient.user)
+            found = include_file(without_quotes(path).strip(), recipient.user, self.users.lists)
         except ListError as error:
             code, enhanced = ("451", "4.2.4") if error.temporary else ("550", "5.2.4")
             self._bad(recipient, code, enhanced, f"Cannot open {path}: {error}", keep=False)

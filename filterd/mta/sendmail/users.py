@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import grp
 import pwd
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +10,11 @@ from pathlib import Path
 from filterd.mta.cf.config import SendmailCf
 from filterd.mta.cf.marks import octets
 from filterd.mta.delivery.forward import ForwardFile, forward_file
+from filterd.mta.sendmail.lists import ListSafety
 from filterd.system.bounded import open_regular
 
 MAX_ALIAS_DEPTH = 10
 """MaxAliasRecursion without an option."""
-
-_NOBODY = 1, 1
-"""DefaultUser without an option."""
 
 SHELLS = Path("/etc/shells")
 
@@ -46,11 +43,13 @@ class LocalUsers:
     """What one configuration says about users.
 
     forward_path: with marks, one for each file. max_alias_depth: aliases of aliases. trusted: names
-    of class t, whose shell does not count.
+    of class t, whose shell does not count. lists: what is asked of an `:include:` list, None for
+    nothing.
     """
 
     forward_path: tuple[str, ...] = ()
     max_alias_depth: int = MAX_ALIAS_DEPTH
+    lists: ListSafety | None = None
     trusted: frozenset[str] = frozenset()
 
     @classmethod
@@ -61,6 +60,7 @@ class LocalUsers:
         return cls(
             tuple(one for one in marked.split(":") if one),
             int(depth) if depth.isdecimal() and int(depth) else MAX_ALIAS_DEPTH,
+            ListSafety.of(cf),
             frozenset(cf.program.classes.folded(cf.program.names.code("t"))),
         )
 
@@ -107,21 +107,6 @@ def valid_shells() -> list[str]:
         return ["/bin/sh", "/bin/csh"]
     found = (line.partition("#")[0].strip() for line in text.split("\n"))
     return [one for one in found if one.startswith("/")]
-
-
-def default_user(option: str) -> tuple[int, int]:
-    """User and group id of `O DefaultUser`: `mail:mail`, `8:12`, `mailnull`; 1 and 1 if it is not
-    set, or names nobody (sendmail's installation and operation guide, 5.6)."""
-    user, _, group = option.replace(".", ":").partition(":")
-    try:
-        uid = int(user) if user.isdecimal() else pwd.getpwnam(user).pw_uid
-        if group:
-            gid = int(group) if group.isdecimal() else grp.getgrnam(group).gr_gid
-        else:
-            gid = pwd.getpwuid(uid).pw_gid
-    except KeyError:
-        return _NOBODY
-    return uid, gid
 
 
 def full_name(entry: pwd.struct_passwd) -> str:

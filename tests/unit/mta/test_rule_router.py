@@ -210,7 +210,55 @@ def test_a_list_that_is_too_long_is_refused_and_not_cut(
     assert problem.reply == "452 4.5.3 Too many recipients"
 
 
-def test_a_list_that_others_can_write_names_no_programs(tmp_path: Path, router: RuleRouter) -> None:
+@pytest.mark.parametrize(
+    ("mode", "blame", "trouble"),
+    [
+        (0o644, "", ""),
+        (0o664, "", "Group writable file"),
+        (0o646, "", "World writable file"),
+        (0o666, "", "Group writable file"),
+        (0o666, "GroupWritableIncludeFile", "World writable file"),
+        (0o666, "GroupWritableIncludeFile,WorldWritableIncludeFile", ""),
+    ],
+)
+def test_a_list_that_others_can_write_is_refused_as_a_whole(
+    tmp_path: Path, mode: int, blame: str, trouble: str
+) -> None:
+    (tmp_path / "list").write_text("ann\n")
+    (tmp_path / "list").chmod(mode)
+    (tmp_path / "aliases").write_text(f"list: :include:{tmp_path}/list\n")
+    router = router_of(f"O DontBlameSendmail={blame}", aliases=tmp_path / "aliases")
+    found = router.send_list()
+    problem = found.problem_below(found.add(found.parse("list")))
+    if not trouble:
+        assert problem is None
+        return
+    assert problem is not None
+    path = f"{tmp_path}/list"
+    assert problem.reply == f"550 5.2.4 :include:{path}... Cannot open {path}: {trouble}"
+
+
+def test_a_list_in_a_folder_that_others_can_write_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "open"
+    place.mkdir()
+    place.chmod(0o777)
+    (place / "list").write_text("ann\n")
+    (tmp_path / "aliases").write_text(f"list: :include:{place}/list\n")
+    for blame, wanted in (("", ["World writable directory"]), ("IncludeFileInUnsafeDirPath", [])):
+        router = router_of(f"O DontBlameSendmail={blame}", aliases=tmp_path / "aliases")
+        found = router.send_list()
+        problem = found.problem_below(found.add(found.parse("list")))
+        # Only root looks at folders: an ordinary user's own files are the user's affair.
+        said = [] if problem is None else [str(problem.reply).rpartition(": ")[2]]
+        assert said == (wanted if os.geteuid() == 0 else [])
+
+
+def test_a_list_that_others_can_write_names_no_programs(tmp_path: Path) -> None:
+    (tmp_path / "aliases").write_text(f"list: :include:{tmp_path}/list\n")
+    router = router_of(
+        "O DontBlameSendmail=GroupWritableIncludeFile,WorldWritableIncludeFile",
+        aliases=tmp_path / "aliases",
+    )
     (tmp_path / "list").write_text('ann, "|/bin/cat", /tmp/file\n')
     (tmp_path / "list").chmod(0o666)
     found = router.send_list()
@@ -418,7 +466,7 @@ def test_as_whom_root_runs_programs(
     monkeypatch.setattr(DeliveryProgram, "run", run)
     aliases = tmp_path / "aliases"
     aliases.write_text(f"list: {alias}\n")
-    router = router_of(*([option] if option else []), aliases=aliases)
+    router = router_of(*([option] if option else []), aliases=aliases, user="")
     targets = tuple(router.expand((Target("list"),)))
     entry = QueueEntry("q1", "ann@x.test", targets)
     (outcome,) = router.deliver(entry, b"Subject: x\n\nhi\n")
