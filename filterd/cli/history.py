@@ -16,10 +16,11 @@ from filterd.chain.report import remaining
 from filterd.chain.sentence import sentence
 from filterd.chain.stages import COMMANDS
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, settings
+from filterd.cli.following import follow
 from filterd.cli.listing import WIDE, moment, print_timeline, shown, tell_trouble
 from filterd.config.assembly import check_filter_name, open_history
 from filterd.config.load import Settings
-from filterd.history import HistoryError, HistoryQuery, Record
+from filterd.history import History, HistoryError, HistoryQuery, Record
 from filterd.maillog.log import MailLog
 from filterd.quarantine import Store, StoreError
 from filterd.review.timeline import timeline
@@ -54,6 +55,9 @@ def history(
     until: Annotated[str, typer.Option(metavar="DATE", help="before this time")] = "",
     limit: Annotated[int, typer.Option(help="how many, newest first")] = 50,
     after: Annotated[str, typer.Option(help="`next` of the previous page")] = "",
+    follows: Annotated[
+        bool, typer.Option("--follow", "-f", help="then print each message as it comes")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the messages of the last days, newest first; all conditions must hold."""
@@ -76,6 +80,11 @@ def history(
         limit=limit,
         after=after,
     )
+    if follows:
+        if until or after:
+            fail("--follow has no end, so it takes neither --until nor --after", Exit.USAGE)
+        _follow(records, query, as_json=as_json)
+        return
     with reported(Exit.IO_ERROR, HistoryError), reported(Exit.USAGE, ValueError):
         page = records.search(query)
     if not page.rows and not records.file.exists():
@@ -116,6 +125,23 @@ def history(
     console.print(table)
     if page.next:
         console.print(f"there is more: --after {page.next}")
+
+
+def _follow(records: History, query: HistoryQuery, *, as_json: bool) -> None:
+    """Print until somebody interrupts it."""
+    with reported(Exit.IO_ERROR, HistoryError), reported(Exit.USAGE, ValueError):
+        for record in follow(records, query):
+            if as_json:
+                emit(record.to_json())
+            else:
+                when = datetime.fromtimestamp(record.received).astimezone()
+                people = f"{record.sender or '<>'} → {', '.join(record.recipients)}"
+                words = f"{printable(people)}  {printable(_subject(record))}"
+                sys.stdout.write(
+                    f"{when:%m-%d %H:%M:%S}  {record.id}  {record.action.word:<10} "
+                    f"{points(record.score):>6}  {words}\n"
+                )
+            sys.stdout.flush()
 
 
 @app.command("show")

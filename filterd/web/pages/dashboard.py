@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from filterd.history import HistoryError
+from filterd.history import History, HistoryError
 from filterd.ops.status import status
 from filterd.review.access import Access
 from filterd.review.actions import ActionError
@@ -24,6 +27,7 @@ log = logging.getLogger(__name__)
 router = APIRouter()
 
 HOUR = 3600.0
+WEEK = 7 * 24 * HOUR
 
 RANGES = {"1": HOUR, "7": 6 * HOUR, "30": 24 * HOUR}
 """Days that the chart may show, and the seconds of one column."""
@@ -49,19 +53,24 @@ def show(request: Request, asking: Asking) -> Response:
     until = (time.time() // step + 1) * step
     since = until - int(days) * 24 * HOUR
     flow: list[tuple[float, str, int]] = []
+    before: dict[str, int] | None = None
     top: list[tuple[str, int]] = []
     if state.settings.history.enabled:
         try:
             flow = state.history.flow(since, until, step)
             top = state.history.top(since, TOP)
+            before = _week_before(state.history, since, time.time())
         except HistoryError as error:
             # The health below says so, and the rest of the page is still of use.
             log.error("%s", error)
+    chart = flow_chart(flow, since, until, step)
     return page(
         request,
         "dashboard.html",
         asking,
-        chart=flow_chart(flow, since, until, step),
+        chart=chart,
+        shares=_shares(chart.totals, before),
+        is_compared=before is not None,
         status=status(state.settings, counts=counts),
         days=days,
         ranges=RANGES,
@@ -69,3 +78,44 @@ def show(request: Request, asking: Asking) -> Response:
         top_most=max((number for _, number in top), default=0),
         counts=counts,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ActionShare:
+    """Messages of one action. percent: of all of that time. before: how many there were in the
+    same time of the week before, None where the history does not go back so far."""
+
+    action: str
+    messages: int
+    percent: float
+    before: int | None
+
+
+def _week_before(history: History, since: float, now: float) -> dict[str, int] | None:
+    """Messages by action in the same time a week earlier, up to the same moment. Raises
+    HistoryError."""
+    begin, end = since - WEEK, now - WEEK
+    oldest = history.oldest()
+    if oldest is None or oldest > begin:
+        return None
+    found: Counter[str] = Counter()
+    for _, action, number in history.flow(begin, end, end - begin):
+        found[action] += number
+    return found
+
+
+def _shares(
+    totals: Sequence[tuple[str, int]], before: Mapping[str, int] | None
+) -> list[ActionShare]:
+    """The actions of either time, those of the chart first."""
+    now = dict(totals)
+    all_ = sum(now.values())
+    return [
+        ActionShare(
+            action,
+            now.get(action, 0),
+            100.0 * now.get(action, 0) / all_ if all_ else 0.0,
+            None if before is None else before.get(action, 0),
+        )
+        for action in dict.fromkeys((*now, *(before or ())))
+    ]

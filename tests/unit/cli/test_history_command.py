@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from filterd.cli.app import _command
+from filterd.cli.following import follow
 from filterd.config.assembly import open_history
 from filterd.config.load import load
+from filterd.history import HistoryQuery
 from tests.helpers.reports import record
 
 NOW = 1_800_000_000.0
@@ -46,6 +49,87 @@ def test_for_people_and_for_scripts(config: Path) -> None:
     after = history(config, "--json", "--after", rows[1]["next"]).stdout
     assert json.loads(after)["recipients"] == ["joe@mx.test"]
     assert "no matching messages" in history(config, "--sender", "nobody").stdout
+
+
+class _EndedError(Exception):
+    """The test has seen enough."""
+
+
+def test_what_comes_is_followed(config: Path) -> None:
+    records = open_history(load(config))
+    came = iter(
+        [
+            [],
+            [record("m3", NOW + 2, sender="b@c.test"), record("x", NOW + 2, sender="other@d.test")],
+            # One from another host, whose record was late.
+            [record("m4", NOW + 1.5, sender="b@c.test"), record("m5", NOW + 9, sender="b@c.test")],
+        ]
+    )
+
+    def wait(_seconds: float) -> None:
+        try:
+            records.add(next(came))
+        except StopIteration:
+            raise _EndedError from None
+
+    records.add([record(f"m{n}", NOW + n / 10, sender="b@c.test") for n in range(3)])
+    told = []
+    with pytest.raises(_EndedError):
+        for one in follow(records, HistoryQuery(sender="c.test", limit=2), wait):
+            told.append(one.id)
+    assert told == ["m1", "m2", "m3", "m4", "m5"]
+
+
+def test_following_an_empty_history(config: Path) -> None:
+    records = open_history(load(config))
+    turns = 0
+
+    def wait(_seconds: float) -> None:
+        nonlocal turns
+        turns += 1
+        if turns == 3:
+            raise _EndedError
+        records.add([record(f"m{turns}", NOW + turns)])
+
+    told = []
+    with pytest.raises(_EndedError):
+        for one in follow(records, HistoryQuery(limit=5), wait):
+            told.append(one.id)
+    assert told == ["m1", "m2"]
+
+
+def test_what_came_before_a_time_is_not_followed(config: Path) -> None:
+    records = open_history(load(config))
+    records.add([record(f"m{n}", NOW + n) for n in range(3)])
+    turns = iter(([record("late", NOW + 0.5)], [record("m3", NOW + 3)]))
+
+    def wait(_seconds: float) -> None:
+        try:
+            records.add(next(turns))
+        except StopIteration:
+            raise _EndedError from None
+
+    told = []
+    with pytest.raises(_EndedError):
+        for one in follow(records, HistoryQuery(since=NOW + 1), wait):
+            told.append(one.id)
+    assert told == ["m1", "m2", "m3"]
+
+
+def test_followed_lines(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_history(load(config)).add(
+        [record("m1", NOW, subject="\x1b[31mPills[/]", sender="a@b.test", recipients=("j@x.test",))]
+    )
+    # As if somebody ended it after the first line.
+    monkeypatch.setattr("filterd.cli.history.follow", lambda *asked: islice(follow(*asked), 1))
+    for arguments in ((), ("--json",)):
+        told = history(config, "--follow", *arguments)
+        assert told.exit_code == 0
+        assert "m1" in told.stdout
+        assert "\x1b" not in told.stdout
+    assert json.loads(told.stdout)["sender"] == "a@b.test"
+    refused = history(config, "--follow", "--until", "2026-01-01")
+    assert (refused.exit_code, "neither --until" in refused.stderr) == (64, True)
 
 
 def test_refusals_before_there_was_a_message(config: Path) -> None:

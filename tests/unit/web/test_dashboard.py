@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from filterd.ops.status import (
     Status,
 )
 from filterd.web.pages import dashboard
+from tests.helpers.reports import record
 from tests.helpers.scanner import Scanner, clean
 from tests.helpers.site import Site, text_of
 
@@ -56,6 +58,25 @@ def told(site: Site, status: Status, monkeypatch: pytest.MonkeyPatch) -> str:
     answer = site.get("/")
     assert answer.status_code == 200
     return text_of(answer)
+
+
+def test_the_week_before(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    now, hour = time.time(), 3600.0
+    week = 7 * 24 * hour
+    history = site.state.history
+    came = [(now - hour, "accept"), (now - hour, "quarantine"), (now - 2 * hour, "quarantine")]
+    history.add([record(f"a{n}", t, action=action) for n, (t, action) in enumerate(came)])
+    text = told(site, WELL, monkeypatch)
+    assert "accept 1 (33.3 %) quarantine 2 (66.7 %)" in text
+    assert "eek before" not in text
+    # What came later in that hour a week ago is not compared with what has not come yet.
+    before = [(t - week, action) for t, action in came[:2]] + [(now - week + 5, "quarantine")]
+    before += [(now - week - hour, "reject"), (now - week - 30 * hour, "accept")]
+    history.add([record(f"b{n}", t, action=action) for n, (t, action) in enumerate(before)])
+    text = text_of(site.get("/"))
+    assert "accept 1 (33.3 %; week before 1) quarantine 2 (66.7 %; week before 1)" in text
+    assert "reject 0 (0.0 %; week before 1)" in text
+    assert "The week before: the same hours, seven days earlier" in text
 
 
 def test_refusals_before_the_message(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
