@@ -62,12 +62,16 @@ class Reviewer:
         return self.sees_all or (bool(recipients) and all(map(self._reaches, recipients)))
 
     @property
+    def limits(self) -> tuple[str, ...]:
+        """Its domains, as `@domain`, and its recipients; empty where it has none."""
+        return (*sorted(f"@{domain}" for domain in self.domains), *sorted(self.recipients))
+
+    @property
     def visible(self) -> tuple[str, ...]:
         """Its limits as `Query.visible` takes them: addresses and `@domain`; empty for all."""
         if self.sees_all:
             return ()
-        limits = sorted(f"@{domain}" for domain in self.domains) + sorted(self.recipients)
-        return tuple(limits) or (NOBODY,)
+        return self.limits or (NOBODY,)
 
     def _reaches(self, recipient: str) -> bool:
         return self.sees_all or reaches(self.recipients, self.domains, recipient)

@@ -25,6 +25,7 @@ from filterd.system import zone
 from filterd.system.display import count, exactly, hours, printable, size, when
 from filterd.web.dates import day_input
 from filterd.web.identity import session_of
+from filterd.web.sessions import WebSession
 from filterd.web.state import state_of
 
 NOTICE_LIMIT = 20
@@ -110,9 +111,12 @@ def plain_page(
     return HTMLResponse(text.encode("utf-8", "replace"), status)
 
 
-def back(request: Request, path: str, done: Sequence[ActionResult]) -> RedirectResponse:
-    """Redirect to a page that shows what was done; reloading that does nothing again."""
-    notices = session_of(request).notices
+def back(
+    request: Request, path: str, done: Sequence[ActionResult], session: WebSession | None = None
+) -> RedirectResponse:
+    """Redirect to a page that shows what was done; reloading that does nothing again. session: None
+    for that of the request."""
+    notices = (session or session_of(request)).notices
     key = secrets.token_hex(4)
     notices[key] = tuple(done)
     while len(notices) > NOTICE_LIMIT:

@@ -50,6 +50,7 @@ PAGES = (
     "/history",
     "/search?q=hello",
     "/scan",
+    "/account",
     "/senders",
     "/audit",
     "/trace",
@@ -61,6 +62,7 @@ PAGES = (
 )
 FORMS = (
     "/logout",
+    "/account/password",
     "/scan",
     "/trace",
     "/dmarc",

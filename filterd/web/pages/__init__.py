@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 
 from filterd.web.identity import posted
 from filterd.web.pages import (
+    account,
     audit,
     dashboard,
     dmarc,
@@ -31,6 +32,7 @@ def router() -> APIRouter:
     pages.include_router(held.open_router)
     for module in (
         login,
+        account,
         dashboard,
         quarantine,
         message,
