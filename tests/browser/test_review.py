@@ -297,6 +297,7 @@ def test_every_page_fits_and_every_field_has_a_label(site: Site, width: int) -> 
         f"/message/{id}",
         "/history",
         "/scan",
+        "/account",
         "/audit",
         "/trace",
     ):
