@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import json
 import ssl
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 ANSWER_LIMIT = 256 << 20
 """Octets of an answer; a message may have as many."""
+
+THIS_HOST = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Where a token may go without TLS."""
 
 Value = str | int | float | bool | datetime | Sequence[str] | None
 """A query parameter; None, an empty text and an empty list are left out."""
@@ -58,7 +60,7 @@ class ApiConnection:
             self._http = http.client.HTTPSConnection(
                 parts.hostname, parts.port, timeout=timeout, context=proof
             )
-        elif _is_here(parts.hostname):
+        elif parts.hostname in THIS_HOST:
             self._http = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
         else:
             raise ValueError(f"{url!r} would send the token in the clear; expected https")
@@ -183,10 +185,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _plain(one) for name, one in value.items() if one is not None}
     return [*value] if isinstance(value, tuple | set | frozenset) else value
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

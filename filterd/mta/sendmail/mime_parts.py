@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 from filterd.mta.mail.header import split_message
 from filterd.mta.sendmail.mime_lengths import cut_fields
-from filterd.mta.sendmail.mime_tokens import ContentType, content_type, encoding
+from filterd.mta.sendmail.mime_tokens import MimeContentType, content_type, encoding
 
 MAX_DEPTH = 20
 """Parts in parts, MAXMIMENESTING; what is in deeper ones stays as it is."""
@@ -75,7 +75,7 @@ def has_parts(fields: Fields) -> bool:
 class _Part:
     """What the header of a part says. is_closed: nothing in it is encoded."""
 
-    type: ContentType
+    type: MimeContentType
     encoding: str
     is_closed: bool = False
     depth: int = 0

@@ -17,7 +17,7 @@ _WORD = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class ContentType:
+class MimeContentType:
     """kind, subtype: in lower case. parameters: names in lower case, values without quotes.
     has_gap: a parameter is empty."""
 
@@ -56,11 +56,11 @@ def encoding(value: bytes | None) -> str:
     return b"".join(words(value or b"")).decode("ascii", "replace")
 
 
-def content_type(value: bytes | None, default: bytes = b"text/plain") -> ContentType:
+def content_type(value: bytes | None, default: bytes = b"text/plain") -> MimeContentType:
     """What a Content-Type says. default: in the place of a missing one."""
     tokens = words(default if value is None else value)
     if not tokens or not _is_atom(tokens[0]):
-        return ContentType()
+        return MimeContentType()
     kind, subtype, at = tokens[0], b"-none-", 1
     if tokens[1:2] == [b"/"] and len(tokens) > 2:
         subtype, at = tokens[2], 3
@@ -81,7 +81,7 @@ def content_type(value: bytes | None, default: bytes = b"text/plain") -> Content
             parameters.setdefault(name, _unquoted(value))
             at += 2
         at += 1
-    return ContentType(_text(kind), _text(subtype), parameters, has_gap)
+    return MimeContentType(_text(kind), _text(subtype), parameters, has_gap)
 
 
 def _is_atom(token: bytes) -> bool:
