@@ -153,7 +153,7 @@ def _reports(data: bytes, name: str, unpacking: _Unpacking) -> Iterator[FoundRep
 
 
 class _Unpacking:
-    """Unpacks what is in one file. Methods raise ReportError."""
+    """Unpacks what is in one file. Methods raise AggregateReportError."""
 
     def __init__(self) -> None:
         self._left = XML_LIMIT
@@ -214,7 +214,8 @@ def _zip_errors() -> Iterator[None]:
 
 
 def _check_directory(data: bytes) -> None:
-    """Python's module makes an object of every entry of the directory. Raises ReportError."""
+    """Python's module makes an object of every entry of the directory. Raises
+    AggregateReportError."""
     end = data.rfind(b"PK\x05\x06", max(len(data) - _END.size - 0xFFFF, 0))
     if end < 0 or end + _END.size > len(data):
         raise AggregateReportError("a zip archive that is cut short")

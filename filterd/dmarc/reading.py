@@ -91,7 +91,7 @@ class _Node:
         return self.said(name).lower().rstrip(".")
 
     def number(self, name: str, limit: int) -> int:
-        """Raises ReportError."""
+        """Raises AggregateReportError."""
         text = self.one(name).text.strip()
         if not (text.isascii() and text.isdigit() and len(text) <= 15 and int(text) <= limit):
             raise AggregateReportError(
@@ -177,7 +177,7 @@ class _ReportReader:
 
 
 def read_report(data: bytes) -> AggregateReport:
-    """The report that an XML document is. Raises ReportError."""
+    """The report that an XML document is. Raises AggregateReportError."""
     if len(data) > XML_LIMIT:
         raise AggregateReportError(f"larger than {XML_LIMIT >> 20} MiB")
     reader = _ReportReader()

@@ -247,7 +247,7 @@ def pattern_keys(pattern: str) -> tuple[str, ...]:
     """The keys that a pattern stands for, as `Mailbox.covered_by` has them.
 
     `user@domain`: that mailbox. `domain`, `@domain`, `*@domain`: all mailboxes of the domain.
-    `.domain`: of the domain and of all below it. Raises PatternError for anything else.
+    `.domain`: of the domain and of all below it. Raises AddressPatternError for anything else.
     """
     text = as_text(pattern)
     if not text.strip():
@@ -285,7 +285,7 @@ def pattern_keys(pattern: str) -> tuple[str, ...]:
 def patterns(texts: Iterable[str], *where: str | int) -> frozenset[str]:
     """The keys of all these patterns. where: the setting that has them.
 
-    Raises PatternError for the first that is not a pattern, with its `key`.
+    Raises AddressPatternError for the first that is not a pattern, with its `key`.
     """
     found: set[str] = set()
     for index, text in enumerate(texts):
@@ -298,7 +298,7 @@ def patterns(texts: Iterable[str], *where: str | int) -> frozenset[str]:
 
 
 def checked_mailbox(text: str) -> str:
-    """The address as it was typed, if mail can be sent there. Raises PatternError."""
+    """The address as it was typed, if mail can be sent there. Raises AddressPatternError."""
     expected = 'expected an address such as "ann@mx.example"'
     try:
         key = pattern_keys(text)[0]
@@ -310,7 +310,8 @@ def checked_mailbox(text: str) -> str:
 
 
 def checked_domains(texts: Iterable[str], *where: str | int) -> frozenset[str]:
-    """Domains, `mx.example` or `@mx.example`, in their canonical form. Raises PatternError."""
+    """Domains, `mx.example` or `@mx.example`, in their canonical form. Raises
+    AddressPatternError."""
     found = set()
     for index, text in enumerate(texts):
         expected = 'expected a domain such as "mx.example"'

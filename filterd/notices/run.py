@@ -60,7 +60,7 @@ class Teller:
         self._signer = Signer(settings.quarantine.folder)
 
     def tell(self, events: Sequence[NoticeEvent], now: float) -> None:
-        """NoticeQueue what these events are for everybody who is to hear of them."""
+        """Queue what these events are for everybody who is to hear of them."""
         by_kind: dict[EventKind, list[NoticeEvent]] = {}
         for event in events:
             by_kind.setdefault(event.kind, []).append(event)

@@ -162,7 +162,7 @@ class SiteLists:
         return summary
 
     def _text(self, one: SiteList) -> ListText:
-        """Raises ListFileError, ListError."""
+        """Raises ListFileError, ListEntryError."""
         return ListText(self._data(one), one.abouts)
 
     def _data(self, one: SiteList) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from filterd.rules.conf.lines import FILE_OCTETS
-from filterd.rules.conf.read import FILES, Loader, PatternError, read
+from filterd.rules.conf.read import FILES, Loader, PatternTrouble, read
 from filterd.rules.conf.rule import RuleSet
 from filterd.system.bounded import read_regular
 
@@ -120,7 +120,7 @@ def load(
     *,
     evals: Collection[str] | None = None,
     missing: Mapping[str, str] = MappingProxyType({}),
-    pattern_error: PatternError | None = None,
+    pattern_error: PatternTrouble | None = None,
     language: str = "en_US",
     use_network: bool = False,
 ) -> tuple[RuleSet, list[Path]]:

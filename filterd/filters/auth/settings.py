@@ -164,7 +164,7 @@ class AuthSettings:
 
 
 def _domain_key(pattern: str) -> str:
-    """The key of a pattern of domains. Raises PatternError."""
+    """The key of a pattern of domains. Raises AddressPatternError."""
     expected = 'expected "bank.example", or ".bank.example" for it and all below it'
     try:
         (key,) = pattern_keys(pattern)

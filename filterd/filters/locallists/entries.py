@@ -99,8 +99,8 @@ class ListEntry:
 
 
 def read(path: Path, about: Fact) -> tuple[ListEntry, ...]:
-    """The entries of a file, none if there is no such file. Raises ListError, with file, line and
-    what was expected, and OSError."""
+    """The entries of a file, none if there is no such file. Raises ListEntryError, with file, line
+    and what was expected, and OSError."""
     found = []
     texts = []
     for number, line in enumerate(lines_of(path), 1):
@@ -124,7 +124,8 @@ def read(path: Path, about: Fact) -> tuple[ListEntry, ...]:
 
 def parse(line: str, number: int, abouts: Iterable[Fact]) -> tuple[ListEntry | None, str]:
     """The entry of a line, None for an empty one or a comment, and the comment behind it. abouts:
-    what the entry is compared with. Raises ListError for what is not an entry or could never fit.
+    what the entry is compared with. Raises ListEntryError for what is not an entry or could never
+    fit.
     """
     entry, comment = _entry(line, number)
     if entry is not None:
@@ -154,7 +155,7 @@ def _entry(line: str, number: int) -> tuple[ListEntry | None, str]:
 
 
 def _check(entry: ListEntry, about: Fact) -> None:
-    """Raise ListError for an entry that could never fit."""
+    """Raise ListEntryError for an entry that could never fit."""
     try:
         if entry.recipient != EVERYBODY:
             pattern_keys(entry.recipient)
@@ -177,7 +178,7 @@ def _check(entry: ListEntry, about: Fact) -> None:
 
 
 def expression(text: str) -> str:
-    """A regular expression that can be used. Raises ListError."""
+    """A regular expression that can be used. Raises ListEntryError."""
     if len(text) > REGEX_SIZE_LIMIT:
         raise ListEntryError(f"a regular expression of more than {REGEX_SIZE_LIMIT} characters")
     re2 = engine()
@@ -193,7 +194,7 @@ def expression(text: str) -> str:
 
 
 def engine() -> Any:
-    """The module re2. Raises ListError where it is not installed."""
+    """The module re2. Raises ListEntryError where it is not installed."""
     try:
         import re2  # noqa: PLC0415  (an extra)
     except ImportError:
@@ -213,7 +214,7 @@ def options(re2: Any) -> Any:
 
 
 def compiled(texts: Sequence[str]) -> Any:
-    """One automaton for all expressions of a list, None for none. Raises ListError."""
+    """One automaton for all expressions of a list, None for none. Raises ListEntryError."""
     if not texts:
         return None
     re2 = engine()

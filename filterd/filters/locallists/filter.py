@@ -57,7 +57,7 @@ class _File:
         self._seen: tuple[int, ...] | None = None
 
     def refresh(self) -> None:
-        """Read the file again if it has changed. Raises ListError, OSError."""
+        """Read the file again if it has changed. Raises ListEntryError, OSError."""
         try:
             status = self.own.file.stat()
         except FileNotFoundError:
@@ -90,7 +90,7 @@ class LocalLists:
         self._files = [_File(own) for own in settings.lists]
 
     def prepare(self) -> None:
-        """Read the lists. Raises ListError, OSError."""
+        """Read the lists. Raises ListEntryError, OSError."""
         for file in self._files:
             file.refresh()
 

@@ -60,8 +60,8 @@ class ListSummary:
 
 
 class ListText:
-    """The text of a list. abouts: what its entries are compared with. Raises ListError for what is
-    not text."""
+    """The text of a list. abouts: what its entries are compared with. Raises ListEntryError for
+    what is not text."""
 
     def __init__(self, data: bytes, abouts: Sequence[Fact]) -> None:
         self.data = data
@@ -137,7 +137,7 @@ class ListText:
 
     def written(self, typed: str, note: str, number: int) -> TextLine:
         """A line as it would be written. typed: the entry; note: its comment, of which there may be
-        one in `typed` as well. Raises ListError."""
+        one in `typed` as well. Raises ListEntryError."""
         if len(typed) + len(note) > LINE_LIMIT:
             raise ListEntryError(TOO_LONG)
         if not (typed + note).isprintable():
@@ -162,14 +162,15 @@ class ListText:
         return TextLine(number, text, entry, note)
 
     def added(self, line: TextLine) -> ListText:
-        """The list with one more line, at the end. Raises ListError."""
+        """The list with one more line, at the end. Raises ListEntryError."""
         texts, ends = [*self._texts, line.text], [*self._ends, self._end]
         if self._ends and not self._ends[-1]:
             ends[-2] = self._end
         return self._with(texts, ends)
 
     def changed(self, line: TextLine) -> ListText:
-        """The list with another line in the place of the one with its number. Raises ListError."""
+        """The list with another line in the place of the one with its number. Raises
+        ListEntryError."""
         texts = [*self._texts]
         old = texts[line.number - 1]
         texts[line.number - 1] = old[: len(old) - len(old.lstrip())] + line.text

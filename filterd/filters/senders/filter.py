@@ -77,7 +77,7 @@ class Senders:
         self._seen: tuple[int, int] | None = None
 
     def prepare(self) -> None:
-        """Read the list. Raises ListError, OSError."""
+        """Read the list. Raises ListEntryError, OSError."""
         self._refresh()
 
     def examine(self, message: Message) -> Verdict:

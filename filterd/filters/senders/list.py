@@ -105,7 +105,8 @@ def read(path: Path, *, strict: bool = False) -> tuple[SenderEntry, ...]:
     """The entries of a list, in order; none if there is no such file.
 
     Entries without effect are left out, and the log says so: former versions took them. strict:
-    they raise NoEffectError instead. Raises ListError for a line that is not an entry, OSError.
+    they raise NoEffectError instead. Raises ListEntryError for a line that is not an entry,
+    OSError.
     """
     found = []
     for number, line in enumerate(lines_of(path), 1):
@@ -124,7 +125,7 @@ def read(path: Path, *, strict: bool = False) -> tuple[SenderEntry, ...]:
 
 
 def lines_of(path: Path) -> list[str]:
-    """The lines of a list, by any line end; none if there is no such file. Raises ListError,
+    """The lines of a list, by any line end; none if there is no such file. Raises ListEntryError,
     OSError."""
     try:
         data = read_regular(path, SIZE_LIMIT)
@@ -149,7 +150,7 @@ class NotedEntry:
 
 def noted(path: Path) -> list[NotedEntry]:
     """The entries of a list with their comments, in order; those without effect are left out.
-    Raises ListError for a line that is not an entry, OSError."""
+    Raises ListEntryError for a line that is not an entry, OSError."""
     found = []
     for number, line in enumerate(lines_of(path), 1):
         try:
@@ -168,8 +169,8 @@ def change(path: Path, entry: SenderEntry, *, remove: bool = False, note: str = 
     comment behind it, one line.
 
     Entries about the same mailboxes go when one is put in. It stands before the first line that
-    also speaks of that sender, since of several the first counts; comments stay. Raises ListError,
-    OSError.
+    also speaks of that sender, since of several the first counts; comments stay. Raises
+    ListEntryError, OSError.
     """
     with locked(path):
         entries = read(path)
@@ -228,13 +229,13 @@ def _includes(wide: str, narrow: str) -> bool:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a line before a comment. Raises ListError for what is not made of words."""
+    """The words of a line before a comment. Raises ListEntryError for what is not made of words."""
     return words_and_comment(text)[0]
 
 
 def words_and_comment(text: str) -> tuple[list[str], str]:
-    """The words of a line, and the text of the comment behind them. Raises ListError for what is
-    not made of words."""
+    """The words of a line, and the text of the comment behind them. Raises ListEntryError for what
+    is not made of words."""
     words = []
     position = 0
     while found := _BLANK_OR_WORD.match(text, position):
@@ -247,7 +248,7 @@ def words_and_comment(text: str) -> tuple[list[str], str]:
 
 
 def _entry_of(text: str) -> SenderEntry | None:
-    """The entry of a line, None for an empty one or a comment. Raises ListError."""
+    """The entry of a line, None for an empty one or a comment. Raises ListEntryError."""
     words = words_of(text)
     proven = words[-2:] == ["if", "proven"] and words[0] == "allow"
     match words[:-2] if proven else words:

@@ -118,7 +118,7 @@ def answered(request: TraceRequest, macros: Path | None) -> Row:
 
 
 def _built(request: TraceRequest, path: Path, macros: Path | None) -> Build | None:
-    """What m4 makes of an mc file, None for a sendmail.cf. Raises RefusedError, McError,
+    """What m4 makes of an mc file, None for a sendmail.cf. Raises TraceRefusedError, McError,
     NoMacrosError."""
     if not request.is_mc:
         confine_files()

@@ -44,7 +44,7 @@ CAPTURE_PRIORITY = -10000
 SHORTCIRCUIT_PRIORITY = -200
 """Priority that `shortcircuit NAME ham` or `spam` gives where no other is set."""
 
-PatternError = Callable[[RulePattern], str]
+PatternTrouble = Callable[[RulePattern], str]
 """Says what is wrong with a pattern; "" if nothing is."""
 
 Loader = Callable[[str, str], tuple[str, bytes] | None]
@@ -68,7 +68,7 @@ def read(
     plugins: Collection[str] | None = None,
     evals: Collection[str] | None = None,
     missing: Mapping[str, str] = MappingProxyType({}),
-    pattern_error: PatternError | None = None,
+    pattern_error: PatternTrouble | None = None,
     use_network: bool = False,
 ) -> RuleSet:
     """The rules of some files, read in order.
@@ -99,7 +99,7 @@ class _RuleFileReader:
         facts: Facts,
         language: str,
         include: Loader | None,
-        pattern_error: PatternError | None,
+        pattern_error: PatternTrouble | None,
     ) -> None:
         self._facts = facts
         self._language = language

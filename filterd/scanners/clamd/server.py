@@ -179,8 +179,8 @@ class ClamdServer:
             raise ClamdError(f"{self} answered {answer[:200]!r} to PING")
 
     def version(self, patience: float) -> Signatures:
-        """Which engine and database it scans with. Raises ClamdError, RefusedError if it does not
-        say."""
+        """Which engine and database it scans with. Raises ClamdError, CommandRefusedError if it
+        does not say."""
         with self._asked(patience) as client:
             answer = client.version()
         found = signatures_of(answer)
@@ -189,7 +189,8 @@ class ClamdServer:
         return found
 
     def stats(self, patience: float) -> ClamdStats:
-        """Its threads, queue and memory. Raises ClamdError, RefusedError if it does not say."""
+        """Its threads, queue and memory. Raises ClamdError, CommandRefusedError if it does not
+        say."""
         with self._asked(patience) as client:
             answer = client.stats()
         found = ClamdStats.parse(answer)
@@ -198,7 +199,8 @@ class ClamdServer:
         return found
 
     def reload(self, patience: float) -> None:
-        """Have it read its signatures again. Raises ClamdError, RefusedError if it does not."""
+        """Have it read its signatures again. Raises ClamdError, CommandRefusedError if it does
+        not."""
         with self._asked(patience) as client:
             answer = client.reload()
         if answer != "RELOADING":

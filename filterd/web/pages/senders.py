@@ -97,7 +97,7 @@ def _shown(
 
 
 def _entry(typed: dict[str, str], *, proven: bool) -> SenderEntry:
-    """Raises ListError, SendersError."""
+    """Raises ListEntryError, SendersError."""
     kind = next((one for one in get_args(Kind) if one == typed["kind"]), None)
     if kind is None:
         raise SendersError("expected allow or block")
