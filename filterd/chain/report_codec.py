@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -34,9 +35,26 @@ class Codec(Generic[R]):
     """
 
     def __init__(self, kind: type[R], without: Collection[str] = ()) -> None:
-        adapter = TypeAdapter(kind)
-        self._validator, self._serializer = adapter.validator, adapter.serializer
+        self._kind = kind
         self._without = {*without}
+
+    def prepare(self) -> None:
+        """Make now what reads and writes, which takes some hundredths of a second; else the first
+        report waits for it. Commands that read none do without."""
+        _ = self._validator, self._serializer
+
+    @cached_property
+    def _adapter(self) -> TypeAdapter[R]:
+        return TypeAdapter(self._kind)
+
+    # What each message needs is an attribute after the first one.
+    @cached_property
+    def _validator(self) -> Any:
+        return self._adapter.validator
+
+    @cached_property
+    def _serializer(self) -> Any:
+        return self._adapter.serializer
 
     def plain(self, report: R, form: ReportForm = ReportForm.WHOLE) -> dict[str, Any]:
         """The fields as plain values; but for the whole form without what is as its default
@@ -53,13 +71,14 @@ class Codec(Generic[R]):
     def text(self, report: R) -> str:
         """The short form as JSON."""
         try:
-            return self._serializer.to_json(
+            text: bytes = self._serializer.to_json(
                 report,
                 exclude=self._without,
                 exclude_defaults=True,
                 context=ReportForm.SHORT,
                 warnings=False,
-            ).decode()
+            )
+            return text.decode()
         except ValueError:
             return written(self.plain(report, ReportForm.SHORT))
 

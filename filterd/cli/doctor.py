@@ -17,7 +17,10 @@ from filterd.cli.common import (
     reported,
     settings,
 )
-from filterd.doctor import Level, Mtas, diagnose, senders
+from filterd.doctor.diagnosis import diagnose
+from filterd.doctor.findings import Level
+from filterd.doctor.mta import Mtas
+from filterd.doctor.senders import senders
 from filterd.message.address import AddressPatternError, checked_domains
 from filterd.system.display import printable
 

@@ -34,7 +34,6 @@ from filterd.daemon import file_watch, report_runner
 from filterd.daemon.apply import ACTIONS
 from filterd.daemon.autolearn_runner import LOOK_INTERVAL, Lessons
 from filterd.daemon.control import Control
-from filterd.daemon.exporter import serve_metrics
 from filterd.daemon.failures import FailedMail
 from filterd.daemon.file_watch import FileWatch, look_at
 from filterd.daemon.libmilter import (
@@ -169,7 +168,7 @@ class Daemon:
             self._monitor.note,
         )
         self._monitor.start()
-        serve_metrics(settings.metrics.listen, self._service, self._monitor)
+        self._serve_metrics()
         self._open_socket()
         self._open_control()
         serving = threading.Thread(target=self._serve, name="libmilter", daemon=True)
@@ -208,6 +207,12 @@ class Daemon:
         except StartError as error:
             raise StartFailure(str(error), error.status) from None
         return pool
+
+    def _serve_metrics(self) -> None:
+        if self._settings.metrics.listen:
+            from filterd.daemon.exporter import serve_metrics  # noqa: PLC0415  (seldom wanted)
+
+            serve_metrics(self._settings.metrics.listen, self._service, self._monitor)
 
     def _open_socket(self) -> None:
         """Listen, with the right mode and group from the first moment."""

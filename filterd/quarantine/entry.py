@@ -84,7 +84,7 @@ class Entry(ScanReport):
 
     def to_json(self) -> dict[str, Any]:
         """The description as a plain value."""
-        plain = _CODEC.plain(self)
+        plain = ENTRIES.plain(self)
         client = {name: plain.pop(field) for name, field in _CLIENT.items()}
         renamed = {new: plain.pop(old) for old, new in _RENAMED.items()}
         received = self.received.isoformat()
@@ -109,14 +109,14 @@ class Entry(ScanReport):
             received = datetime.fromisoformat(value["received"])
             if "failures" not in value:
                 renamed |= _first_form(value)
-            return _CODEC.read({**value, **client, **renamed, "received": received})
+            return ENTRIES.read({**value, **client, **renamed, "received": received})
         except EntryError:
             raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise EntryError(f"{type(error).__name__}: {error}") from error
 
 
-_CODEC = Codec(Entry)
+ENTRIES = Codec(Entry)
 
 _FIRST_KEYS = frozenset(
     "id received size sha256 sender recipients held_for client queue_id message_id subject from "

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects import sqlite
 
 from filterd.database.engine import Database
 from filterd.database.paging import end
@@ -416,7 +416,11 @@ def _chunks(ids: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _insert(connection: sa.Connection) -> Any:
     """An insert that can say what happens where the row is there."""
-    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects import postgresql  # noqa: PLC0415  (loaded by the connection)
+
+        return postgresql.insert
+    return sqlite.insert
 
 
 def _put_deliveries(

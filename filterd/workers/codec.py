@@ -50,7 +50,7 @@ class WorkerAnswer:
         return self.report.action
 
 
-_CODEC = Codec(ScanReport, names(Arrival))
+REPORTS = Codec(ScanReport, names(Arrival))
 """Of a report without what the daemon knows better than a worker."""
 
 
@@ -99,7 +99,7 @@ def decode_request(head: bytes) -> tuple[str, Envelope, tuple[Failure, ...], Fin
 
 def encode_report(report: ScanReport, form: ReportForm = ReportForm.SHORT) -> dict[str, Any]:
     """A report without what came, which is known on the other side."""
-    return _CODEC.plain(report, form)
+    return REPORTS.plain(report, form)
 
 
 def decode_report(value: object, arrival: Arrival) -> ScanReport:
@@ -107,7 +107,7 @@ def decode_report(value: object, arrival: Arrival) -> ScanReport:
     if not isinstance(value, dict):
         raise AnswerError("report: not an object")
     try:
-        return _CODEC.read({**value, **values(arrival)})
+        return REPORTS.read({**value, **values(arrival)})
     except ReportError as error:
         raise AnswerError(f"report: {error}") from error
 
@@ -115,7 +115,7 @@ def decode_report(value: object, arrival: Arrival) -> ScanReport:
 def encode_answer(result: PipelineResult) -> bytes:
     """The answer for a result of the pipeline."""
     edits = written([_plain_edit(edit) for edit in result.decision.edits])
-    return f'{{"report":{_CODEC.text(result.report)},"edits":{edits}}}'.encode()
+    return f'{{"report":{REPORTS.text(result.report)},"edits":{edits}}}'.encode()
 
 
 def _plain_edit(edit: Edit) -> list[Any]:

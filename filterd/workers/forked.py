@@ -21,7 +21,7 @@ from pathlib import Path
 
 from filterd.config.load import Settings
 from filterd.system import privileges
-from filterd.workers import forkserver
+from filterd.workers import codec, forkserver
 
 _LOOK_AGAIN = 0.02
 """Seconds between two looks whether a process has ended that somebody waits for."""
@@ -84,6 +84,7 @@ def fork(settings: Settings, descriptors: Iterable[int] = ()) -> tuple[socket.so
     The caller has one thread. descriptors: those of the daemon, which the fork server closes.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    codec.REPORTS.prepare()
     # The collector of either must not write into the pages that they share.
     gc.collect()
     gc.freeze()

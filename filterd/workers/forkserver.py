@@ -40,8 +40,9 @@ from filterd.config.assembly import build_pipeline
 from filterd.config.load import ConfigError, Settings, load
 from filterd.config.processes import WorkerSettings
 from filterd.ops.logs import configure
+from filterd.quarantine.entry import ENTRIES
 from filterd.system.confinement import die_with_parent
-from filterd.workers import watch
+from filterd.workers import codec, stage_codec, watch
 from filterd.workers.worker import confine, serve, without_network
 
 PACKET_LIMIT = 1 << 16
@@ -262,9 +263,12 @@ def run(control: socket.socket, settings: Settings) -> int:
         status = EX_NOPERM if _is_forbidden(error) else EX_UNAVAILABLE
         tell(control, {"error": f"a filter cannot start: {error}", "status": status})
         return status
-    # The store needs this for its first message; loaded here, it is shared like the rest.
+    # What workers need for their first message, kept or not; made here, it is shared like the rest.
+    codec.REPORTS.prepare()
+    ENTRIES.prepare()
     importlib.import_module("filterd.quarantine.index")
     if pipeline.chain.stages.asked:
+        stage_codec.REPORTS.prepare()
         importlib.import_module("filterd.workers.stage_server")
     # What is alive now stays shared with the workers: the collector must not write into its pages.
     gc.collect()

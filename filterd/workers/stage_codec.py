@@ -114,16 +114,16 @@ def _session(value: dict[str, Any], known: Sequence[Recipient]) -> Session:
 
 def encode_reported(session: Session, report: ScanReport) -> bytes:
     """A report for the filters that want to know what became of mail."""
-    plain = _REPORTS.plain(report, ReportForm.SPARSE)
+    plain = REPORTS.plain(report, ReportForm.SPARSE)
     return written({"report": plain, **_plain_session(session, 0)}).encode()
 
 
 def decode_reported(value: dict[str, Any]) -> tuple[Session, ScanReport]:
     """What `encode_reported` made a frame of. Raises ReportError."""
-    return _session(value, ()), _REPORTS.read(value["report"])
+    return _session(value, ()), REPORTS.read(value["report"])
 
 
-_REPORTS = Codec(ScanReport)
+REPORTS = Codec(ScanReport)
 
 
 def _plain(recipient: Recipient) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from filterd.config.load import Settings, load
-from filterd.doctor import Finding
+from filterd.doctor.findings import Finding
 from filterd.doctor.postfix import postfix
 from filterd.doctor.sendmail import sendmail
 from tests.helpers.process import folder

@@ -18,7 +18,9 @@ from filterd.bayes.site.learner import Learner
 from filterd.cli.app import _command
 from filterd.config.assembly import model_folder, open_history
 from filterd.config.load import Settings, load
-from filterd.doctor import Finding, Level, diagnose, files, host
+from filterd.doctor import files, host
+from filterd.doctor.diagnosis import diagnose
+from filterd.doctor.findings import Finding, Level
 from filterd.ops import folders
 from filterd.quarantine import Store
 from tests.helpers.entries import new

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from filterd.config.load import Settings, load
-from filterd.doctor import diagnose
+from filterd.doctor.diagnosis import diagnose
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.mail_log import mail_log
 

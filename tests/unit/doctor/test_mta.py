@@ -12,9 +12,11 @@ from typer.testing import CliRunner
 
 from filterd.cli.app import _command
 from filterd.config.load import Settings, load
-from filterd.doctor import Finding, Level, Mtas, diagnose, mta
+from filterd.doctor import mta
 from filterd.doctor.access import hindrance, milter_socket, unsafe_folder
-from filterd.doctor.mta import time_warnings
+from filterd.doctor.diagnosis import diagnose
+from filterd.doctor.findings import Finding, Level
+from filterd.doctor.mta import Mtas, time_warnings
 from filterd.doctor.postfix import postfix
 from filterd.doctor.sendmail import sendmail
 from tests.helpers.process import folder as open_folder

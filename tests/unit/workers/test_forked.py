@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from filterd.config.load import load
+from filterd.quarantine.entry import ENTRIES
+from filterd.workers import forkserver
+from filterd.workers.codec import REPORTS
 from filterd.workers.forked import Forked, has_one_thread
 
 pytestmark = pytest.mark.slow
@@ -56,6 +62,24 @@ def test_where_nobody_may_hear_how_it_ended_it_has_ended_all_the_same(child: Chi
     # As the system does for who ignores SIGCHLD.
     os.waitpid(process.pid, 0)
     assert process.wait() == 0
+
+
+def test_what_workers_need_for_their_first_message_is_made_before_they_are_forked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each would make it for itself."""
+    config = tmp_path / "filterd.toml"
+    config.write_text(f"[chain]\nfilters = ['gtube']\n[quarantine]\nfolder = '{tmp_path}/q'\n")
+    for codec in (REPORTS, ENTRIES):
+        vars(codec).pop("_validator", None)
+        vars(codec).pop("_serializer", None)
+    monkeypatch.setattr(forkserver, "without_network", lambda _settings: "a test")
+    monkeypatch.setattr(forkserver.ForkServer, "run", lambda _self: None)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, theirs:
+        assert forkserver.run(theirs, load(config)) == 0
+    for codec in (REPORTS, ENTRIES):
+        assert {"_validator", "_serializer"} <= set(vars(codec))
 
 
 def test_threads_of_libraries_count() -> None:
