@@ -44,9 +44,9 @@ def show(found: Sequence[Principal], nobody: str, *, as_json: bool) -> None:
         for one in found:
             emit(one.described())
         return
-    table = Table("name", "role", "made", "sees mail to", box=None, pad_edge=False)
+    table = Table("name", "role", "made", "second factor", "sees mail to", box=None, pad_edge=False)
     for one in found:
         limits = [f"@{domain}" for domain in one.domains] + list(one.recipients)
         sees = "everybody" if one.reviewer.sees_all else ", ".join(limits) or "nobody"
-        table.add_row(one.name, one.role, one.made, sees)
+        table.add_row(one.name, one.role, one.made, "yes" if one.totp else "", sees)
     Console(highlight=False).print(table if found else nobody)

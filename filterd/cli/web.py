@@ -113,6 +113,13 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     show(found, "there are no accounts yet", as_json=as_json)
 
 
+@account.command("factor-off")
+def factor_off(name: NameArgument, config: ConfigOption = None) -> None:
+    """Switch an account's second factor off, for somebody whose phone is lost. Its sessions end."""
+    with reported(Exit.DATA, PrincipalError):
+        Accounts(accounts_path(settings(config))).set_totp(name, "")
+
+
 @account.command("remove")
 def remove(name: NameArgument, config: ConfigOption = None) -> None:
     """Remove an account. Its sessions end at once."""

@@ -87,6 +87,11 @@ class Accounts:
         hashed = self._hash(password)
         self._file.replace(name, lambda old: dataclasses.replace(old, secret=hashed))
 
+    def set_totp(self, name: str, secret: str) -> None:
+        """Switch an account's second factor on, or off (empty); its sessions end. Raises
+        PrincipalError."""
+        self._file.replace(name, lambda old: dataclasses.replace(old, totp=secret))
+
     @cached_property
     def _nobodys(self) -> str:
         """A hash that no password fits, as costly to check as any."""

@@ -40,6 +40,8 @@ SIZE_LIMIT = 4 << 20
 NAME = re.compile(r"[A-Za-z0-9._@+-]{1,64}")
 NAME_EXPECTED = "expected up to 64 letters, digits and . _ - + @"
 
+_TOTP = re.compile(r"[A-Z2-7]{16,64}")
+
 _HEX_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 Kind = Literal["account", "token"]
@@ -59,7 +61,7 @@ class Principal:
 
     secret: the argon2 hash of a password, or the SHA-256 of a token in hex. domains, recipients:
     limits of a reviewer or a helpdesk, empty for all others. made: ISO 8601, UTC, empty where
-    nobody noted it.
+    nobody noted it. totp: the secret of an account's second factor in base32, empty without one.
     """
 
     name: str
@@ -68,6 +70,12 @@ class Principal:
     domains: tuple[str, ...] = ()
     recipients: tuple[str, ...] = ()
     made: str = ""
+    totp: str = ""
+
+    @property
+    def credentials(self) -> str:
+        """What a login has proved; a session ends when it changes."""
+        return f"{self.secret} {self.totp}"
 
     @property
     def reviewer(self) -> Reviewer:
@@ -75,13 +83,14 @@ class Principal:
         return Reviewer(self.name, self.role, frozenset(self.domains), frozenset(self.recipients))
 
     def described(self) -> dict[str, Any]:
-        """The principal as a plain value, without its secret."""
+        """The principal as a plain value, without its secrets."""
         return {
             "name": self.name,
             "role": self.role,
             "made": self.made,
             "domains": list(self.domains),
             "recipients": list(self.recipients),
+            "second_factor": bool(self.totp),
         }
 
 
@@ -208,9 +217,13 @@ class PrincipalFile:
 
 def encode(kind: Kind, principals: Sequence[Principal]) -> bytes:
     """The file's content."""
-    plain = [{**one.described(), "secret": one.secret} for one in principals]
-    value = {"format": FORMAT, "kind": kind, "principals": plain}
-    return json.dumps(value, indent=1).encode("ascii") + b"\n"
+    plain = []
+    for one in principals:
+        value = {**one.described(), "secret": one.secret}
+        del value["second_factor"]
+        plain.append(value | ({"totp": one.totp} if one.totp else {}))
+    whole = {"format": FORMAT, "kind": kind, "principals": plain}
+    return json.dumps(whole, indent=1).encode("ascii") + b"\n"
 
 
 def decode(data: bytes, kind: Kind, path: Path) -> list[Principal]:
@@ -268,7 +281,13 @@ def _decoded(entry: Any, kind: Kind, where: str, *, is_old: bool) -> Principal:
                 f"{where}: an {checked} has limits; expected none, or role reviewer or helpdesk"
             )
         domains = recipients = ()
-    return Principal(name, checked, secret, domains, recipients, made)
+    totp = _text(entry, "totp", where) if "totp" in entry else ""
+    if totp and not (kind == "account" and _TOTP.fullmatch(totp)):
+        raise PrincipalError(
+            f"{where}: totp is not a secret of a second factor; expected 16 to 64 letters A to Z "
+            "and digits 2 to 7, in an account"
+        )
+    return Principal(name, checked, secret, domains, recipients, made, totp)
 
 
 def _limits(

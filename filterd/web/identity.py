@@ -78,7 +78,7 @@ def session_of(request: Request) -> WebSession:
     if session is None:
         raise LoginNeededError
     account = state.accounts.get(session.name)
-    if account is None or account.secret != session.password:
+    if account is None or account.credentials != session.credentials:
         state.sessions.end(request.cookies[name])
         raise LoginNeededError
     return session

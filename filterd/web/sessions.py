@@ -28,18 +28,21 @@ SEEN_LIMIT = 10_000
 class WebSession:
     """One login.
 
-    password: the hash that was in force then; another one ends the session. csrf: the token that
+    credentials: `Principal.credentials` of then; others end the session. csrf: the token that
     every form carries. viewed: ids of messages whose viewing is in the journal. notices: what the
-    next page tells about actions, by the id in its address. Times by the clock of Sessions.
+    next page tells about actions, by the id in its address.
+    offered: the secret of a second factor that waits for its first code. Times by the clock of
+    `WebSessions`.
     """
 
     name: str
-    password: str
+    credentials: str
     started: float
     used: float
     csrf: str = field(default_factory=lambda: secrets.token_urlsafe(32))
     viewed: dict[str, None] = field(default_factory=dict)
     notices: dict[str, Any] = field(default_factory=dict)
+    offered: str = ""
 
     def may_post(self, token: str) -> bool:
         """True if the token is this session's, compared in constant time."""
@@ -64,10 +67,10 @@ class WebSessions:
         self._lock = threading.Lock()
         self._known: dict[bytes, WebSession] = {}
 
-    def start(self, name: str, password: str) -> tuple[str, WebSession]:
+    def start(self, name: str, credentials: str) -> tuple[str, WebSession]:
         """A new session and the token that stands for it."""
         token, now = secrets.token_urlsafe(32), self._clock()
-        session = WebSession(name, password, now, now)
+        session = WebSession(name, credentials, now, now)
         with self._lock:
             self._prune(now)
             own = [key for key, one in self._known.items() if one.name == name]

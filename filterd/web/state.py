@@ -23,6 +23,7 @@ from filterd.review.greylist import WaitingMail
 from filterd.review.locallists import SiteLists
 from filterd.review.principals import accounts_path, tokens_path
 from filterd.review.rates import HeldParties
+from filterd.review.second_factor import UsedCodes
 from filterd.review.senders import SiteSenders
 from filterd.review.tokens import TokenFile
 from filterd.web.readiness import ReadinessCache
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+HALF_SECONDS = 300.0
+"""From the password until the code of the second factor."""
+
+
 class WebState:
     """One process's state; `request.app.state.filterd`."""
 
@@ -48,6 +53,8 @@ class WebState:
         self.accounts = Accounts(accounts_path(settings))
         self.tokens = TokenFile(tokens_path(settings))
         self.sessions = WebSessions(web.idle_minutes * 60, web.session_hours * 3600)
+        self.half_sessions = WebSessions(HALF_SECONDS, HALF_SECONDS)
+        self.used_codes = UsedCodes()
         self.throttle = LoginThrottle(web.login_attempts, web.login_minutes * 60)
         self.explaining = threading.Lock()
         self.readiness = ReadinessCache(settings, self.actions.store)

@@ -63,6 +63,9 @@ PAGES = (
 FORMS = (
     "/logout",
     "/account/password",
+    "/account/factor",
+    "/account/factor/on",
+    "/account/factor/off",
     "/scan",
     "/trace",
     "/dmarc",

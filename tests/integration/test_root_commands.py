@@ -162,6 +162,7 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("web", "account", "add"): ["ann", "--admin"],
     ("web", "account", "list"): [],
     ("web", "account", "password"): ["ann"],
+    ("web", "account", "factor-off"): ["ann"],
     ("web", "account", "remove"): ["ann"],
     ("web", "token", "add"): ["script", "--admin"],
     ("web", "token", "list"): [],

@@ -98,6 +98,7 @@ def test_every_form_is_known_to_these_tests(site: Site) -> None:
     assert {path for method, path in _routes(pages.router()) if method == "POST"} == {
         *FORMS,
         "/login",
+        "/login/code",
         "/held/{token}",
     }  # (what proves a right to the last one is its signed address)
     documented = site.app.openapi()["paths"]
