@@ -24,7 +24,7 @@ from pathlib import Path
 from filterd.bayes.lab.baselines import NAMES, Baseline
 from filterd.bayes.lab.evaluate import EvaluationPlan, Examined, Ours, run
 from filterd.bayes.lab.measures import Measures
-from filterd.bayes.lab.train import TrainingSource, labelled_items, no_progress
+from filterd.bayes.lab.train import Source, labelled_items, no_progress
 from filterd.bayes.model.leaks import is_leak
 from filterd.bayes.model.online import OnlineModel
 from filterd.mailfiles.items import MailItem
@@ -154,7 +154,7 @@ def main() -> None:
             "index order" if arguments.shuffle is None else f"shuffled, seed {arguments.shuffle}"
         )
         with ExitStack() as stack:
-            items, _ = labelled_items([TrainingSource(corpus)], stack)
+            items, _ = labelled_items([Source(corpus)], stack)
             if arguments.shuffle is not None:
                 EvaluationPlan(shuffle=arguments.shuffle).order(items)
             items = [MailItem(i.label, i.name, lambda i=i: clean(i.read())) for i in items]  # type: ignore[misc]

@@ -20,7 +20,7 @@ from contextlib import ExitStack
 import numpy as np
 
 from filterd.bayes.lab.measures import measure
-from filterd.bayes.lab.train import TrainingSource, labelled_items
+from filterd.bayes.lab.train import Source, labelled_items
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.tokens import Hasher
 from filterd.bayes.site import doubt
@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     with ExitStack() as stack:
-        items, _ = labelled_items([TrainingSource(arguments.corpus)], stack)
+        items, _ = labelled_items([Source(arguments.corpus)], stack)
         random.Random(arguments.seed).shuffle(items)
         mail = [(bool(item.label), item.read()) for item in items]
     cut = int(0.6 * len(mail))

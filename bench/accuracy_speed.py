@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from filterd.bayes.lab.train import TrainingSource, labelled_items
+from filterd.bayes.lab.train import Source, labelled_items
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.text import text_of
 from filterd.bayes.model.tokens import Hasher
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("corpus")
     arguments = parser.parse_args()
     with ExitStack() as stack:
-        items, _ = labelled_items([TrainingSource(arguments.corpus)], stack)
+        items, _ = labelled_items([Source(arguments.corpus)], stack)
         read = ((bool(item.label), item.read()) for item in items)
         mail = [(spam, data) for spam, data in read if len(data) in SIZES][:MESSAGES]
     hasher, model = Hasher(b"filterd evaluate"), OnlineModel.empty()

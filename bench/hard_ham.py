@@ -16,7 +16,7 @@ import random
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from filterd.bayes.lab.train import TrainingSource, labelled_items
+from filterd.bayes.lab.train import Source, labelled_items
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.text import text_of
 from filterd.bayes.model.tokens import Hasher
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--share", type=float, default=0.08)
     arguments = parser.parse_args()
     with ExitStack() as stack:
-        sources = [TrainingSource(corpus) for corpus in arguments.corpus]
+        sources = [Source(corpus) for corpus in arguments.corpus]
         items, _ = labelled_items(sources, stack)
         chance = random.Random(arguments.seed)
         chance.shuffle(items)

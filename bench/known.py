@@ -29,7 +29,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.hard_ham import makers
-from filterd.bayes.lab.train import TrainingSource, labelled_items
+from filterd.bayes.lab.train import Source, labelled_items
 from filterd.chain.report import ScanReport
 from filterd.chain.services import Services
 from filterd.chain.stages import Session
@@ -110,7 +110,7 @@ def read(paths: Sequence[str], spam: bool, bayes: Bayes) -> list[Mail]:
     found = []
     with ExitStack() as stack:
         items = itertools.chain.from_iterable(
-            labelled_items([TrainingSource(path, None)], stack)[0] for path in paths
+            labelled_items([Source(path, None)], stack)[0] for path in paths
         )
         for item in items:
             if bool(item.label) != spam:

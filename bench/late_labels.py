@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from bench.accuracy_peers import clean, contestants
 from filterd.bayes.lab.evaluate import EvaluationPlan, run
 from filterd.bayes.lab.measures import Labels, Scores, roca
-from filterd.bayes.lab.train import TrainingSource, labelled_items
+from filterd.bayes.lab.train import Source, labelled_items
 from filterd.mailfiles.items import MailItem
 
 EDGES = (0, 500, 1000, 1500, 2000, 3000, 4000, 5000)
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--peers", default="bogofilter,crm114,nb")
     arguments = parser.parse_args()
     with ExitStack() as stack:
-        items, _ = labelled_items([TrainingSource(arguments.corpus)], stack)
+        items, _ = labelled_items([Source(arguments.corpus)], stack)
         EvaluationPlan(shuffle=arguments.shuffle).order(items)
         items = [MailItem(i.label, i.name, lambda i=i: clean(i.read())) for i in items]  # type: ignore[misc]
         edges = [edge for edge in EDGES if edge < len(items)]

@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from filterd.bayes.lab.measures import Measures, measure
-from filterd.bayes.lab.train import TrainingSource, labelled_items
+from filterd.bayes.lab.train import Source, labelled_items
 from filterd.bayes.model.tokens import Hasher
 from filterd.bayes.site.autolearn import AutolearnSettings, Queue
 from filterd.bayes.site.autolearn_learning import learn_queued
@@ -85,7 +85,7 @@ def main() -> None:
     arguments = parser.parse_args()
     chance = random.Random(arguments.seed)
     with ExitStack() as stack:
-        items, _ = labelled_items([TrainingSource(arguments.corpus)], stack)
+        items, _ = labelled_items([Source(arguments.corpus)], stack)
         chance.shuffle(items)
         mail = [(bool(item.label), item.read()) for item in items]
     cut = int(0.6 * len(mail))

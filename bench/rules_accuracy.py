@@ -21,7 +21,7 @@ import numpy as np
 
 from filterd.bayes.lab.evaluate import EvaluationPlan, Ours
 from filterd.bayes.lab.measures import roca
-from filterd.bayes.lab.train import TrainingSource, labelled_items
+from filterd.bayes.lab.train import Source, labelled_items
 from filterd.bayes.model.classifier import Learned
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.store import load as load_model
@@ -103,7 +103,7 @@ def judge(
     sites = {"day 0": Bayes(0), f"{FEW}+{FEW}": Bayes(FEW), "trained": Bayes(math.inf)}
     found = []
     with ExitStack() as stack:
-        items, _ = labelled_items([TrainingSource(corpus)], stack)
+        items, _ = labelled_items([Source(corpus)], stack)
         order.order(items)
         for item in items[:limit]:
             data, spam = item.read(), bool(item.label)

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from filterd.bayes.lab.evaluate import EvaluationPlan, Ours, run
 from filterd.bayes.lab.parallel import Readers
 from filterd.bayes.lab.shards import train_shards
-from filterd.bayes.lab.train import TrainingSource, labelled_items
+from filterd.bayes.lab.train import Source, labelled_items
 
 SALT = b"filterd evaluate"
 
@@ -28,7 +28,7 @@ def main() -> None:
     arguments = parser.parse_args()
     readers = Readers(arguments.jobs)
     with ExitStack() as stack:
-        items, _ = labelled_items([TrainingSource(arguments.corpus)], stack)
+        items, _ = labelled_items([Source(arguments.corpus)], stack)
         EvaluationPlan(shuffle=arguments.shuffle).order(items)
         half = len(items) // 2
         print("| parts | (1-ROCA)% | lam% | Brier | hm/sm% at .5 | seconds |")

@@ -23,7 +23,7 @@ from filterd.bayes.lab.evaluate import evaluate as evaluate_sources
 from filterd.bayes.lab.evaluate import suggest as suggest_thresholds
 from filterd.bayes.lab.measures import Measures
 from filterd.bayes.lab.parallel import ClusterError, Readers
-from filterd.bayes.lab.train import TrainingSource
+from filterd.bayes.lab.train import Source
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.store import ModelFileError, StoredModel, load
 from filterd.bayes.site.folder import starter_path
@@ -93,7 +93,7 @@ def evaluate(
     examined: dict[str, Examined] = {"filterd": ours(model, config, with_starter=starter)}
     for name in filter(None, baseline.split(",")):
         examined[name] = _baseline(name)
-    sources = [TrainingSource(path) for path in paths]
+    sources = [Source(path) for path in paths]
     runs: dict[str, Run] = {}
     measured: dict[str, Measures] = {}
     readers = Readers(jobs, cluster)

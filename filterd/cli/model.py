@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from filterd.bayes.lab.evaluate import EvaluationPlan, evaluate
-from filterd.bayes.lab.train import TrainingSource
+from filterd.bayes.lab.train import Source
 from filterd.bayes.model.classifier import Learned
 from filterd.bayes.model.online import merged
 from filterd.bayes.model.store import Card, ModelFileError, StoredModel, load, save
@@ -144,7 +144,7 @@ def compare(
             examined = ours(str(_model_file(folder, version)), config)
             with progress_bar(name) as progress:
                 found = evaluate(
-                    [TrainingSource(path) for path in paths],
+                    [Source(path) for path in paths],
                     EvaluationPlan("fixed"),
                     examined,
                     progress,

@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
-from filterd.bayes.lab.train import Progress, TrainingSource
+from filterd.bayes.lab.train import Progress, Source
 from filterd.bayes.lab.train import train as train_from
 from filterd.bayes.model.pipelines import save_pipeline, train
 from filterd.cli.common import Exit, emit, fail, reported
@@ -17,7 +17,7 @@ from filterd.mailfiles.mail_file import CorpusError
 
 
 def train_pipeline(
-    made_by: str, sources: Sequence[TrainingSource], output: Path | None, progress: Progress
+    made_by: str, sources: Sequence[Source], output: Path | None, progress: Progress
 ) -> dict[str, Any]:
     """Fit the pipeline that `FILE.py:FUNCTION` returns to labelled mail, and store it.
 

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from filterd.bayes.lab.train import TrainingSource
+from filterd.bayes.lab.train import Source
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -305,7 +305,7 @@ def observed(
     classifier = ours("fresh", None) if bayes else None
     skips = Skips()
     with reported(Exit.NO_INPUT, CorpusError, OSError), progress_bar("checking") as progress:
-        found = observe(map(TrainingSource, paths), check, classifier, progress, skips)
+        found = observe(map(Source, paths), check, classifier, progress, skips)
     show_skips(skips)
     return found
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from filterd.bayes.lab.parallel import ClusterError, Readers
 from filterd.bayes.lab.runs import card_for, train_file, train_site
-from filterd.bayes.lab.train import TrainingSource, TrainReport
+from filterd.bayes.lab.train import Source, TrainReport
 from filterd.bayes.model.store import ModelFileError
 from filterd.bayes.site.learned import JournalError
 from filterd.bayes.site.learner import Learner
@@ -96,9 +96,9 @@ def train(
     as_json: JsonOption = False,
 ) -> int:
     """Train a new model on labelled mail and activate it."""
-    sources = [TrainingSource(path) for path in paths or ()]
-    sources += [TrainingSource(path, spam=True) for path in spam or ()]
-    sources += [TrainingSource(path, spam=False) for path in ham or ()]
+    sources = [Source(path) for path in paths or ()]
+    sources += [Source(path, spam=True) for path in spam or ()]
+    sources += [Source(path, spam=False) for path in ham or ()]
     if not sources:
         sys.stderr.write("filterd train: name an index, a folder, or --spam and --ham paths\n")
         return Exit.USAGE

@@ -20,7 +20,7 @@ import numpy as np
 
 from filterd.bayes.lab.measures import Labels, Measures, Scores, measure
 from filterd.bayes.lab.parallel import ONE_READER, Readers
-from filterd.bayes.lab.train import Progress, TrainingSource, labelled_items, no_progress
+from filterd.bayes.lab.train import Progress, Source, labelled_items, no_progress
 from filterd.bayes.model.classifier import Learned, trust
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.reading import FeatureReader
@@ -136,7 +136,7 @@ class EvaluationPlan:
 
 
 def evaluate(
-    sources: Sequence[TrainingSource],
+    sources: Sequence[Source],
     plan: EvaluationPlan,
     examined: Examined,
     progress: Progress = no_progress,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filterd.bayes.lab.parallel import Readers
 from filterd.bayes.lab.shards import train_parts
-from filterd.bayes.lab.train import Progress, TrainingSource, TrainReport, train
+from filterd.bayes.lab.train import Progress, Source, TrainReport, train
 from filterd.bayes.model.online import OnlineModel
 from filterd.bayes.model.reading import FeatureReader
 from filterd.bayes.model.store import STARTER_SALT, Card, StoredModel, load, save
@@ -28,7 +28,7 @@ def card_for(about: str, *, starter: bool = False, salt_of: Path | None = None) 
 def train_file(
     output: Path,
     card: Card,
-    sources: Sequence[TrainingSource],
+    sources: Sequence[Source],
     progress: Progress,
     readers: Readers,
     *,
@@ -60,7 +60,7 @@ def train_file(
 def train_site(
     folder: ModelFolder,
     learner: Learner,
-    sources: Sequence[TrainingSource],
+    sources: Sequence[Source],
     progress: Progress,
     readers: Readers,
 ) -> tuple[Path, TrainReport]:

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from filterd.bayes.lab.parallel import Readers
-from filterd.bayes.lab.train import TrainingSource, TrainReport, labelled_items
+from filterd.bayes.lab.train import Source, TrainReport, labelled_items
 from filterd.bayes.model.online import OnlineModel, merged
 from filterd.bayes.model.reading import hasher_of
 from filterd.mailfiles.items import MailItem
@@ -41,7 +41,7 @@ class _Trainer:
 
 
 def train_parts(
-    sources: Sequence[TrainingSource], salt: bytes, shards: int, readers: Readers
+    sources: Sequence[Source], salt: bytes, shards: int, readers: Readers
 ) -> tuple[OnlineModel, TrainReport]:
     """`train_shards` of all labelled messages of the sources."""
     begin = time.monotonic()

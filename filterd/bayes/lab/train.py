@@ -35,7 +35,7 @@ def no_progress(_done: int, _total: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingSource:
+class Source:
     """Where mail is, and its class where the caller knows it (None: as labels or folders say)."""
 
     path: str
@@ -59,9 +59,7 @@ class TrainReport:
     skips: Skips = field(default_factory=Skips)
 
 
-def labelled_items(
-    sources: Sequence[TrainingSource], stack: ExitStack
-) -> tuple[list[MailItem], int]:
+def labelled_items(sources: Sequence[Source], stack: ExitStack) -> tuple[list[MailItem], int]:
     """The labelled messages of all sources in the order in which to learn them, and how many had
     no label. Reading one that is not mail raises SkippedError.
 
@@ -95,7 +93,7 @@ def is_index(path: str) -> bool:
 
 
 def train(
-    sources: Sequence[TrainingSource],
+    sources: Sequence[Source],
     read: Callable[[bytes], T],
     teach: Callable[[T, bool], object],
     progress: Progress = no_progress,

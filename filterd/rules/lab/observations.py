@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from filterd.bayes.lab.evaluate import Examined
-from filterd.bayes.lab.train import Progress, TrainingSource, labelled_items, no_progress
+from filterd.bayes.lab.train import Progress, Source, labelled_items, no_progress
 from filterd.mailfiles.items import MailItem
 from filterd.mailfiles.mail_file import SkippedError
 from filterd.mailfiles.selection import Skips
@@ -28,7 +28,7 @@ class Observation:
 
 
 def observe(
-    sources: Iterable[TrainingSource],
+    sources: Iterable[Source],
     check: Check,
     classifier: Examined | None = None,
     progress: Progress = no_progress,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from filterd.bayes.lab.train import TrainingSource, labelled_items
+from filterd.bayes.lab.train import Source, labelled_items
 from filterd.mailfiles import archives
 from filterd.mailfiles.corpora import label_of, read_messages
 from filterd.mailfiles.mail_file import CorpusError
@@ -168,15 +168,15 @@ def test_training_keeps_an_indexs_order_and_mixes_folders(tmp_path: Path) -> Non
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(A)
     with ExitStack() as stack:
-        items, unlabelled = labelled_items([TrainingSource(str(folder))], stack)
+        items, unlabelled = labelled_items([Source(str(folder))], stack)
         labels = [item.label for item in items]
         assert unlabelled == 0
         assert labels.count(True) == labels.count(False) == 20
         assert 5 < labels[:20].count(True) < 15
-        again, _ = labelled_items([TrainingSource(str(folder))], stack)
+        again, _ = labelled_items([Source(str(folder))], stack)
         assert [i.name for i in again] == [i.name for i in items]
     with ExitStack() as stack, pytest.raises(CorpusError, match="no message has a label"):
-        labelled_items([TrainingSource(str(folder / "spam" / "00"))], stack)
+        labelled_items([Source(str(folder / "spam" / "00"))], stack)
 
 
 def test_reading_takes_no_more_memory_than_the_message(
