@@ -38,15 +38,21 @@ def role_of(role: Role, admin: bool) -> Role:
     return "admin" if admin else role
 
 
-def show(found: Sequence[Principal], nobody: str, *, as_json: bool) -> None:
-    """Print accounts or tokens without their secrets. nobody: what to say if there are none."""
+def show(
+    found: Sequence[Principal], nobody: str, *, as_json: bool, of_people: bool = False
+) -> None:
+    """Print accounts or tokens without their secrets. nobody: what to say if there are none.
+    of_people: they log in, perhaps with a second factor."""
     if as_json:
         for one in found:
-            emit(one.described())
+            factor = {"second_factor": bool(one.totp)} if of_people else {}
+            emit(one.described() | factor)
         return
-    table = Table("name", "role", "made", "second factor", "sees mail to", box=None, pad_edge=False)
+    columns = ["name", "role", "made", *(["second factor"] if of_people else []), "sees mail to"]
+    table = Table(*columns, box=None, pad_edge=False)
     for one in found:
         limits = [f"@{domain}" for domain in one.domains] + list(one.recipients)
         sees = "everybody" if one.reviewer.sees_all else ", ".join(limits) or "nobody"
-        table.add_row(one.name, one.role, one.made, "yes" if one.totp else "", sees)
+        cells = ["yes" if one.totp else "no"] if of_people else []
+        table.add_row(one.name, one.role, one.made, *cells, sees)
     Console(highlight=False).print(table if found else nobody)

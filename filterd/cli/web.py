@@ -110,7 +110,7 @@ def list_(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     """Show the accounts."""
     with reported(Exit.DATA, PrincipalError):
         found = Accounts(accounts_path(settings(config))).all()
-    show(found, "there are no accounts yet", as_json=as_json)
+    show(found, "there are no accounts yet", as_json=as_json, of_people=True)
 
 
 @account.command("factor-off")

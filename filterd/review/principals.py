@@ -90,7 +90,6 @@ class Principal:
             "made": self.made,
             "domains": list(self.domains),
             "recipients": list(self.recipients),
-            "second_factor": bool(self.totp),
         }
 
 
@@ -217,11 +216,10 @@ class PrincipalFile:
 
 def encode(kind: Kind, principals: Sequence[Principal]) -> bytes:
     """The file's content."""
-    plain = []
-    for one in principals:
-        value = {**one.described(), "secret": one.secret}
-        del value["second_factor"]
-        plain.append(value | ({"totp": one.totp} if one.totp else {}))
+    plain = [
+        {**one.described(), "secret": one.secret} | ({"totp": one.totp} if one.totp else {})
+        for one in principals
+    ]
     whole = {"format": FORMAT, "kind": kind, "principals": plain}
     return json.dumps(whole, indent=1).encode("ascii") + b"\n"
 

@@ -102,6 +102,7 @@ def test_accounts_by_command(path: Path) -> None:
     web.command("add", "bob", "--domain", "MX.example", "--recipient", "a@b.example")
     listed = [json.loads(line) for line in web.command("list", "--json").stdout.splitlines()]
     assert all(datetime.fromisoformat(account.pop("made")) for account in listed)
+    assert not any(account.pop("second_factor") for account in listed)
     assert listed == [
         {"name": "ann", "role": "admin", "domains": [], "recipients": []},
         {

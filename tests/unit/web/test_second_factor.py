@@ -167,5 +167,4 @@ def test_the_file_keeps_it_and_lists_do_not_show_it(bob: Site) -> None:
     again = Accounts(bob.state.accounts.path, QUICK).get("bob")
     assert again
     assert again.totp == secret
-    assert again.described()["second_factor"] is True
     assert secret not in str(again.described())
