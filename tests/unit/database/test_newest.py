@@ -20,6 +20,8 @@ from filterd.history.schema import SCHEMA as HISTORY
 from filterd.quarantine.schema import SCHEMA as QUARANTINE
 from filterd.state.schema import schema
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMAS = [HISTORY, QUARANTINE, JOURNAL, schema(1.0, 1)]
 

@@ -45,6 +45,8 @@ from tests.helpers.receiving_mta import Mta, running
 from tests.helpers.stores import empty
 from tests.helpers.zones import Zone, Zones
 
+pytestmark = pytest.mark.slow
+
 DATE = date(2026, 9, 21)
 NOW = DAY + 86400.0 + 7200
 ZONE: Zone = {"_dmarc.example.org": {"TXT": [PUBLISHED.encode()]}}

@@ -17,6 +17,8 @@ from filterd.notices.compose import NoticeError, NoticeWriter
 from filterd.notices.events import MessageEvent
 from filterd.notices.samples import check_templates, sample
 
+pytestmark = pytest.mark.slow
+
 ADMIN = "root@mx.example"
 NOW = 1_800_000_000.0
 ON = NoticeSettings(sender="postmaster@mx.example", subject=True)

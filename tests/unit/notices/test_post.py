@@ -20,6 +20,8 @@ from filterd.notices.signing import SecretError, read_secrets, signatures
 from tests.helpers.certificates import server_context
 from tests.helpers.webhook import receiving
 
+pytestmark = pytest.mark.slow
+
 SECRET = base64.b64encode(b"s" * 24).decode()
 
 

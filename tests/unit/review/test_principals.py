@@ -16,6 +16,8 @@ from filterd.review.accounts import Accounts
 from filterd.review.principals import Kind, Principal, PrincipalError, decode, encode
 from filterd.review.tokens import TokenFile
 
+pytestmark = pytest.mark.slow
+
 QUICK = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 PASSWORD = "correct horse battery"
 SECRET = "filterd_PaRJ7dW6vJ3qXl0S8hYk1cU4zT9mB2nE5gF7wQiOaDs"
