@@ -21,6 +21,8 @@ from tests.helpers.dkim import signing_key
 from tests.helpers.name_server import NameServer, zone
 from tests.helpers.zones import Zones
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., tuple[int, str, str]]
 KEY = signing_key(domain="mx.example", selector="s1")
 NAME = "s1._domainkey.mx.example"

@@ -33,6 +33,8 @@ from filterd.message.authentication import AuthResult
 from filterd.system.mistakes import SettingsError
 from tests.helpers.dkim import mail, published, signing_key
 
+pytestmark = pytest.mark.slow
+
 DOMAIN = "bank.example"
 LOCAL = Client()
 STRANGER = Client("mail.isp.example", "203.0.113.9")

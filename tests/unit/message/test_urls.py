@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from filterd.message import Message
 from filterd.message.urls import URLS_LIMIT, Place, canonical_host
 
+pytestmark = pytest.mark.slow
+
 
 def message(body: str, kind: str = "text/html", subject: str = "x") -> Message:
     head = f"Subject: {subject}\r\nContent-Type: {kind}; charset=utf-8\r\n\r\n"

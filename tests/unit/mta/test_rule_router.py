@@ -20,6 +20,8 @@ from filterd.mta.sendmail.users import LocalUsers, PasswdUser
 from filterd.mta.sendmail.verify import RuleVerifier
 from tests.helpers.mini_cf import router as router_of
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def router(tmp_path: Path) -> RuleRouter:

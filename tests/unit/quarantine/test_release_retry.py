@@ -27,6 +27,8 @@ from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
 from tests.helpers.reports import revised
 
+pytestmark = pytest.mark.slow
+
 PLAIN = b"Subject: x\r\n\r\ntext\r\n"
 DAY = 86_400.0
 FULL = {"DOT": "452 4.3.1 disk full"}

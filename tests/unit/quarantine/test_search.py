@@ -29,6 +29,8 @@ from tests.helpers.entries import RECEIVED, new
 from tests.helpers.reports import revised
 from tests.helpers.stores import empty_store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
