@@ -177,3 +177,14 @@ def test_a_file_with_a_wrong_role(tmp_path: Path, change: dict[str, object], wor
     file.chmod(0o600)
     with pytest.raises(PrincipalError, match=words):
         PrincipalFile(file, "account").read()
+
+
+@pytest.mark.parametrize("role", ["helpdesk", "auditor"])
+def test_format_1_has_no_such_roles(tmp_path: Path, role: str) -> None:
+    """A limit that is left out there would open all mail to a helpdesk."""
+    file = tmp_path / "accounts.json"
+    one = {"name": "eve", "role": role, "password": "x", "domains": ["a,b"], "recipients": []}
+    file.write_text(json.dumps({"format": 1, "accounts": [one]}))
+    file.chmod(0o600)
+    with pytest.raises(PrincipalError, match="expected admin or reviewer"):
+        PrincipalFile(file, "account").read()
