@@ -8,8 +8,7 @@ import ssl
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 ANSWER_LIMIT = 256 << 20
@@ -23,7 +22,7 @@ Value = str | int | float | bool | datetime | Sequence[str] | None
 
 
 class ApiError(Exception):
-    """The interface said no. status: of HTTP. title, detail: in words."""
+    """The server refused the request. status: of HTTP. title, detail: in words."""
 
     def __init__(self, status: int, title: str, detail: str = "") -> None:
         super().__init__(f"{status} {title}{': ' if detail else ''}{detail}")
@@ -33,7 +32,7 @@ class ApiError(Exception):
 
 
 class UnreachableError(Exception):
-    """There was no answer, or not one of filterd's."""
+    """Nothing answered, or something other than filterd."""
 
 
 class ApiConnection:
@@ -64,17 +63,6 @@ class ApiConnection:
             self._http = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
         else:
             raise ValueError(f"{url!r} would send the token in the clear; expected https")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        _type: type[BaseException] | None,
-        _value: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Close the connection; the next request opens it again."""

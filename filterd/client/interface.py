@@ -1,6 +1,6 @@
 """Every operation of the REST interface as a method.
 
-All raise ApiError where the interface says no, and UnreachableError where there is no answer.
+All raise ApiError if the server refuses the request, and UnreachableError if nothing answers.
 Times without an offset are UTC. What a condition means: `docs/api.md`.
 """
 

@@ -163,7 +163,7 @@ class NoticeWriter:
 
 def _template(settings: NoticeSettings, name: str) -> tuple[str, str, None] | None:
     """What jinja2.FunctionLoader expects: text, file name, and nothing that tells of changes. None
-    if there is no such template. Raises NoticeError for a file that cannot be read."""
+    if the template does not exist. Raises NoticeError for a file that cannot be read."""
     folders = [] if settings.templates is None else [settings.templates]
     for folder in (*folders, _OWN / settings.language):
         path = folder / name

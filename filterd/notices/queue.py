@@ -66,7 +66,7 @@ class NoticeQueue:
         return sum(1 for _ in self._names())
 
     def add(self, item: QueuedNotice, due: float) -> bool:
-        """Keep an item until it is sent; False where there is no room. An item that waits by now
+        """Keep an item until it is sent; False if the queue is full. An item that is queued already
         stays as it is."""
         make_folder(self.folder)
         there = {id for _, id, _ in self._names()}

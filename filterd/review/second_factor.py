@@ -46,7 +46,7 @@ def step_of(secret: str, code: str, now: float) -> int | None:
 
 class UsedCodes:
     """The newest step of each account with which somebody has logged in: no code counts twice
-    (RFC 6238 §5.2)."""
+    (RFC 6238 §5.2). It is kept in memory, so each process of the pages knows its own."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

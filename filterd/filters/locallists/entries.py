@@ -99,8 +99,8 @@ class ListEntry:
 
 
 def read(path: Path, about: Fact) -> tuple[ListEntry, ...]:
-    """The entries of a file, none if there is no such file. Raises ListEntryError, with file, line
-    and what was expected, and OSError."""
+    """The entries of a file, empty if the file does not exist. Raises ListEntryError, with file,
+    line and what was expected, and OSError."""
     found = []
     texts = []
     for number, line in enumerate(lines_of(path), 1):

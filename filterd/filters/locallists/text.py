@@ -147,7 +147,7 @@ class ListText:
         entry, comment = parse(typed, number, self._abouts)
         if entry is None:
             raise ListEntryError(
-                "there is no entry; expected `PATTERN`, or `PATTERN for RECIPIENT`"
+                "the entry is empty; expected `PATTERN`, or `PATTERN for RECIPIENT`"
             )
         note = " ".join((note or comment).split())
         text = f"{entry}  # {note}" if note else str(entry)

@@ -125,8 +125,8 @@ def read(path: Path, *, strict: bool = False) -> tuple[SenderEntry, ...]:
 
 
 def lines_of(path: Path) -> list[str]:
-    """The lines of a list, by any line end; none if there is no such file. Raises ListEntryError,
-    OSError."""
+    """The lines of a list, by any line end; empty if the file does not exist. Raises
+    ListEntryError, OSError."""
     try:
         data = read_regular(path, SIZE_LIMIT)
     except FileNotFoundError:

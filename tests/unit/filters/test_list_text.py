@@ -101,8 +101,8 @@ def test_what_is_written(typed: str, note: str, written: str) -> None:
 @pytest.mark.parametrize(
     ("about", "typed", "note", "why"),
     [
-        ("sender", "", "", "there is no entry"),
-        ("sender", "# only this", "", "there is no entry"),
+        ("sender", "", "", "the entry is empty"),
+        ("sender", "# only this", "", "the entry is empty"),
         ("sender", "a b", "", "is not an entry"),
         ("sender", "a.example\nb.example", "", "characters that cannot be shown"),
         ("sender", "a.example", "x\nb.example", "characters that cannot be shown"),

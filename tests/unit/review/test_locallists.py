@@ -164,7 +164,7 @@ def test_octets_that_no_page_can_show_are_not_replaced_by_what_it_shows(ann: Adm
         ("a.example", "expected"),
         ("192.0.2.9/24", r"192\.0\.2\.9/24 is in line 2 already"),
         ("203.0.113.7 for Joe@MX.example", "is in line 4 already"),
-        ("", "there is no entry"),
+        ("", "the entry is empty"),
     ],
 )
 def test_what_is_refused_changes_nothing(ann: Admin, typed: str, why: str) -> None:

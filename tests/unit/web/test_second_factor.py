@@ -74,7 +74,7 @@ def test_a_login_needs_the_code(bob: Site, clock: Clock) -> None:
     other = bob.another()
     form = bob.log_in("bob", browser=other)
     assert form.status_code == 200
-    assert other.get("/quarantine").status_code == 303, "the password alone is no login"
+    assert other.get("/quarantine").status_code == 303, "the password alone does not log in"
     assert enter(bob, form, "000 000", other).status_code == 403
     answer = enter(bob, form, code(secret_of(bob), clock.now), other)
     assert answer.status_code == 303
