@@ -132,7 +132,8 @@ class Symbol:
                 f"symbol {name}: its score is not a finite number of at most {SCORE_LIMIT:g}"
             )
         self.name: Final = name
-        self.score: Final = round(score, SCORE_DECIMALS)
+        # A filter that calculates with numpy has numbers that JSON does not know.
+        self.score: Final = float(round(score, SCORE_DECIMALS))
         self._detail = detail
 
     @property

@@ -106,7 +106,7 @@ def trust(starter: OnlineModel, features: Features, score: Score) -> float:
     if score.total <= 0.0:
         return 1.0
     words = distinct_words(features.visible)
-    seen = np.count_nonzero(starter.weights.take(words)) + USUAL_WORDS * USUAL_SHARE
+    seen = int(np.count_nonzero(starter.weights.take(words))) + USUAL_WORDS * USUAL_SHARE
     share = seen / (len(words) + USUAL_WORDS)
     return min(max((share - STRANGE) / (FAMILIAR - STRANGE), 0.0), 1.0)
 

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import itertools
+import json
 import time
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from filterd.chain.chain import Chain, ChainSettings
 from filterd.chain.findings import Findings, of_failure
 from filterd.chain.links import DETAIL_LIMIT, Link, LinkSettings, OnError
 from filterd.chain.marks import Mark
+from filterd.chain.policy import Policy
+from filterd.chain.policy_settings import PolicySettings
+from filterd.chain.report import ScanReport
+from filterd.chain.report_codec import plain
 from filterd.chain.verdict import NO_OPINION, Action, Failure, FailureKind, Symbol, Verdict
 from filterd.message import Envelope, Message
 from filterd.system.mistakes import SettingsError
@@ -67,6 +73,30 @@ def test_all_filters_see_the_message_in_order_and_points_add_up() -> None:
     assert examination.verdict.score == 1.25
     assert set(examination.milliseconds) == {"a", "b"}
     assert examination.failures == ()
+
+
+def test_a_filter_that_calculates_with_numpy_says_what_json_can_hold() -> None:
+    def calculates(_message: Message) -> Verdict:
+        score, probability = np.float64(6.5), np.float32(0.5)
+        return Verdict(
+            symbols=(Symbol("A", score),),
+            probability=probability,  # type: ignore[arg-type]
+            banned=np.bool_(True),  # type: ignore[arg-type]
+        )
+
+    examination = Chain([Link(Says("a", calculates))]).examine(MAIL)
+    decision = Policy(PolicySettings()).decide(examination.verdict, MAIL.envelope)
+    report = ScanReport.on(MAIL, examination, decision)
+    told = json.loads(json.dumps(plain(report)))
+    assert (told["score"], told["labelled"], told["probability"]) == (6.5, True, 0.5)
+    assert told["banned"] is True
+
+
+@pytest.mark.parametrize("probability", [-0.1, 1.5, float("nan")])
+def test_a_probability_that_is_none_is_a_failure_of_the_filter(probability: float) -> None:
+    says = Says("a", lambda _message: Verdict(probability=probability))
+    (failure,) = Chain([Link(says)]).examine(MAIL).failures
+    assert f"probability: expected 0.0 to 1.0, not {probability}" in failure.detail
 
 
 def test_a_filter_that_only_looks_at_sessions_is_not_asked_about_messages() -> None:

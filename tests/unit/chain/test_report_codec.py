@@ -135,7 +135,7 @@ def test_the_text_is_the_short_form() -> None:
 def test_octets_of_no_charset_are_written_in_another_way() -> None:
     symbols = (Symbol("A", 1),)
     report = ScanReport(id="id1", action=Action.ACCEPT, sender="j\udce9@a", symbols=symbols)
-    text = '{"id":"id1","sender":"j\\udce9@a","action":"accept","symbols":[["A",1]]}'
+    text = '{"id":"id1","sender":"j\\udce9@a","action":"accept","symbols":[["A",1.0]]}'
     assert CODEC.text(report) == text
     assert CODEC.read(json.loads(text)) == report
     assert written({"a": ["\udce9", 1]}) == '{"a":["\\udce9",1]}'

@@ -45,6 +45,22 @@ def test_without_a_scanner_the_others_judge_and_it_is_said_once(
     assert "clamav" not in rows[0]["ms"]
 
 
+def test_words_of_which_the_starter_knows_some_have_a_verdict_in_json(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Their share of all words is a part of the points, and so of the decision."""
+    strange = " ".join(f"qxzv{number}" for number in range(12))
+    spam = b"From: a@b.example\r\nSubject: Cheap viagra pills, buy now\r\n\r\n"
+    spam += f"free offer click here casino winner money {strange}\r\n".encode()
+    (tmp_path / "filterd.toml").write_text('[chain]\nfilters = ["bayes"]\n')
+    (tmp_path / "m.eml").write_bytes(spam)
+    (row,), _err = scan(
+        monkeypatch, capsys, tmp_path / "m.eml", "--config", tmp_path / "filterd.toml"
+    )
+    assert row["labelled"] is False
+    assert 0.0 < row["score"] < 5.0
+
+
 def test_a_scanner_that_refuses_connections_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
