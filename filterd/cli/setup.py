@@ -59,7 +59,10 @@ CopiesOption = Annotated[
     Path, typer.Option("--copies", metavar="DIR", help="where copies of changed files are kept")
 ]
 RecipientOption = Annotated[
-    str, typer.Option("--to", metavar="ADDRESS", help="who gets the test mail that is delivered")
+    str,
+    typer.Option(
+        "--to", metavar="ADDRESS", help="who gets the test mail; else postmaster, or root"
+    ),
 ]
 
 
@@ -78,7 +81,7 @@ def postfix(
     apply: ApplyOption = False,
     undo: UndoOption = False,
     tcp: TcpOption = None,
-    to: RecipientOption = "postmaster",
+    to: RecipientOption = "",
     postfix: PostfixOption = None,
     copies: CopiesOption = COPIES,
 ) -> int:
@@ -101,7 +104,7 @@ def sendmail(
     apply: ApplyOption = False,
     undo: UndoOption = False,
     tcp: TcpOption = None,
-    to: RecipientOption = "postmaster",
+    to: RecipientOption = "",
     sendmail: SendmailOption = None,
     m4_folder: Annotated[
         Path | None,
@@ -171,7 +174,9 @@ def _undo(wish: _Wish, planned: Callable[[Settings], SetupPlan], settings: Setti
 
 def _trial(wish: _Wish, plan: SetupPlan) -> str:
     """Send the messages of the self-test through the MTA; what is wrong, empty if nothing is."""
-    words = ["selftest", f"--through=127.0.0.1:{plan.port}", f"--to={wish.recipient}", "--json"]
+    words = ["selftest", f"--through=127.0.0.1:{plan.port}", "--json"]
+    if wish.recipient:
+        words.append(f"--to={wish.recipient}")
     if wish.config is not None:
         words.append(f"--config={wish.config}")
     # A process of its own: it acts as the service's user, this one stays root.
@@ -182,6 +187,8 @@ def _trial(wish: _Wish, plan: SetupPlan) -> str:
     for row in rows:
         _tell(f"{row['message']}: expected {row['expected']}, came {row['came']}")
     if done.returncode == 0 and rows:
+        if done.stderr:
+            _tell(done.stderr.strip())
         return ""
     wrong = [f"{row['message']}: {row['came']}" for row in rows if not row["ok"]]
     return "; ".join(wrong) or done.stderr.strip() or f"selftest: status {done.returncode}"

@@ -17,12 +17,20 @@ def run_command(*words: str, config: Path | None, limit: float) -> subprocess.Co
     config: the settings file, which the command reads again; None for the usual one. limit: seconds
     that it may take. Raises OSError, subprocess.TimeoutExpired.
     """
-    command = ["nice", "-n", str(NICENESS), *python_command("filterd", *words)]
-    if config is not None:
-        command += ["--config", str(config)]
+    options = [] if config is None else ["--config", str(config)]
+    return run_module("filterd", *words, *options, said="", limit=limit)
+
+
+def run_module(
+    module: str, *arguments: str, said: str, limit: float
+) -> subprocess.CompletedProcess[str]:
+    """Run a module of filterd, with a text on its standard input, and wait until it has ended.
+
+    limit: seconds that it may take. Raises OSError, subprocess.TimeoutExpired.
+    """
     return subprocess.run(
-        command,
-        stdin=subprocess.DEVNULL,
+        ["nice", "-n", str(NICENESS), *python_command(module, *arguments)],
+        input=said,
         capture_output=True,
         text=True,
         errors="replace",

@@ -16,21 +16,21 @@ from filterd.system.bounded import json_value
 
 log = logging.getLogger(__name__)
 
-QUESTION_LIMIT = 4096
-"""Octets of a question; those that there are have some twenty."""
+QUESTION_LIMIT = 1 << 17
+"""Octets of a question; most have some twenty, one that names a thousand messages 20,000."""
 
 PATIENCE = 5.0
 """Seconds that somebody who has connected may take to ask, or to read."""
 
 ASKERS = 8
-"""Who may be talked to at a time; status and reload are asked by a few people and a monitor."""
+"""Who may be talked to at a time; a few people ask, and a monitor."""
 
-Answer = Callable[[], Mapping[str, Any]]
+Answer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class Control:
-    """Answers requests. answers: what to do for each; an exception becomes an error in the
-    answer."""
+    """Answers requests. answers: what to do for each, with the request; an exception becomes an
+    error in the answer."""
 
     def __init__(self, path: Path, answers: Mapping[str, Answer]) -> None:
         self.path = path
@@ -83,12 +83,13 @@ class Control:
             value = json_value(line)
         except ValueError:
             return {"error": "the request is not a line of JSON"}
-        asked = value.get("ask") if isinstance(value, dict) else None
+        request = value if isinstance(value, dict) else {}
+        asked = request.get("ask")
         answer = self._answers.get(asked) if isinstance(asked, str) else None
         if answer is None:
             return {"error": f"expected one of {', '.join(self._answers)}"}
         try:
-            return answer()
+            return answer(request)
         except Exception:
             log.exception("control: %s", asked)
             return {"error": "internal error, see the daemon's log"}

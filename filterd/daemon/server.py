@@ -46,6 +46,7 @@ from filterd.daemon.libmilter import (
 from filterd.daemon.monitor import Monitor
 from filterd.daemon.service import Service
 from filterd.daemon.session import MilterSession, wanted_steps
+from filterd.daemon.teaching_runner import TeachingRunner
 from filterd.history import History
 from filterd.ops.control import RELOAD_SECONDS, control_path
 from filterd.ops.folders import check_folders
@@ -250,9 +251,10 @@ class Daemon:
         self._control = Control(
             path,
             {
-                "status": lambda: self._monitor.to_json(self._service),
-                "reload": self._asked_to_reload,
-                "failed": lambda: {"failed": self._service.remembered.to_json()},
+                "status": lambda _request: self._monitor.to_json(self._service),
+                "reload": lambda _request: self._asked_to_reload(),
+                "failed": lambda _request: {"failed": self._service.remembered.to_json()},
+                "learn": TeachingRunner(self._config).answer,
             },
         )
         try:

@@ -157,6 +157,10 @@ def run(folder: Path, socket: str, names: Iterable[str], mark: str) -> dict[str,
     return came
 
 
+POSTMASTERS = ("postmaster", "root")
+"""Who may get test mail on a machine of which nothing else is known."""
+
+
 def new_mark() -> str:
     """What the messages of one test can be told by."""
     return f"selftest-{secrets.token_hex(8)}"
@@ -191,6 +195,19 @@ def through(
         name: replace(one, note="; filterd has not seen it" if name in missing else "")
         for name, one in came.items()
     }
+
+
+def known_recipient(server: tuple[str, int]) -> str:
+    """Who can get test mail: postmaster, whom every MTA has to know (RFC 5321, 4.5.1); root, where
+    this one does not, as sendmail with an empty aliases file. Raises SmtpError."""
+    client = connected(*server, HELO, CONNECT_SECONDS)
+    try:
+        client.command(f"MAIL FROM:<postmaster@{client.greeting.words.partition(' ')[0]}>")
+        is_known = {name: client.command(f"RCPT TO:<{name}>").code // 100 for name in POSTMASTERS}
+        client.quit()
+    finally:
+        client.close()
+    return next((name for name, kind in is_known.items() if kind == 2), POSTMASTERS[0])
 
 
 def _unseen(settings: Settings, names: Iterable[str], mark: str) -> set[str]:

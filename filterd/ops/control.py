@@ -1,6 +1,7 @@
 """Asking a running daemon: a unix socket beside the milter's, one JSON line each way.
 
-Only the daemon's user and root can connect (mode 0600), and nothing that is asked changes mail.
+Only the daemon's user and root can connect (mode 0600), and nothing that is asked changes mail;
+`learn` changes the site's model.
 This is the asking side; `daemon.control` answers.
 """
 
@@ -23,6 +24,9 @@ STATUS_SECONDS = 2.0
 RELOAD_SECONDS = 120.0
 """For a reload: all filters are prepared again, with models and compiled parts."""
 
+LEARN_SECONDS = 310.0
+"""For learning kept messages, up to a thousand at a time."""
+
 
 class ControlError(Exception):
     """The daemon was not reached, or did not answer properly; the text says why."""
@@ -44,14 +48,17 @@ def control_path(settings: Settings) -> Path:
     return path.with_suffix(".control")
 
 
-def ask(settings: Settings, question: str, seconds: float = STATUS_SECONDS) -> dict[str, Any]:
-    """The daemon's answer to `status`, `reload` or `failed`. Raises ControlError."""
+def ask(
+    settings: Settings, question: str, seconds: float = STATUS_SECONDS, **more: Any
+) -> dict[str, Any]:
+    """The daemon's answer to `status`, `reload`, `failed` or `learn`. more: what else the request
+    says, as JSON values. Raises ControlError."""
     path = control_path(settings)
     with socket.socket(socket.AF_UNIX) as peer:
         peer.settimeout(seconds)
         try:
             peer.connect(str(path))
-            peer.sendall(json.dumps({"ask": question}).encode("ascii") + b"\n")
+            peer.sendall(json.dumps({"ask": question, **more}).encode("ascii") + b"\n")
             said = bytearray()
             while not said.endswith(b"\n"):
                 block = peer.recv(1 << 16)

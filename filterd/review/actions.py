@@ -16,6 +16,7 @@ from filterd.chain.verdict import Reason
 from filterd.config.assembly import model_folder
 from filterd.config.load import Settings
 from filterd.config.proof import proof_missing
+from filterd.filters.bayes.settings import BayesSettings
 from filterd.filters.senders import list as senders
 from filterd.filters.senders.rewritten import rewritten
 from filterd.filters.senders.settings import SendersSettings
@@ -26,6 +27,7 @@ from filterd.message.line_ends import with_crlf
 from filterd.quarantine import GoneError, Store, StoreError, release
 from filterd.quarantine.journal import What
 from filterd.quarantine.release import Form, ReleaseError, Releaser, ReleaseRequest
+from filterd.review.taught_by_daemon import ask_to_learn, may_write
 from filterd.system.display import hours, size, utc
 from filterd.workers.sandbox import SandboxError, scan
 
@@ -127,12 +129,11 @@ class ReviewActions:
     def learn(
         self, ids: Sequence[str], request: ActionRequest, *, spam: bool
     ) -> list[ActionResult]:
-        """Teach the site's model what these messages are.
+        """Teach the site's model what these messages are, or have the daemon do it where this
+        process may not write the models.
 
         Raises ActionError if the model cannot be taught now, UnknownIdError, StoreError.
         """
-        from filterd.review.teaching import teach  # noqa: PLC0415  (loads numpy)
-
         results: dict[str, ActionResult] = {}
         messages: dict[str, Message] = {}
         for id in ids:
@@ -142,6 +143,12 @@ class ReviewActions:
                 results[id] = ActionResult(id, False, str(error))
         if not messages:
             return list(results.values())
+        if not may_write(self.settings.of_filter(BayesSettings).models):
+            taught = ask_to_learn(self.settings, list(messages), request, spam=spam)
+            results |= {one.id: one for one in taught}
+            return [results[id] for id in dict.fromkeys(ids) if id in results]
+        from filterd.review.teaching import teach  # noqa: PLC0415  (loads numpy)
+
         kind = "spam" if spam else "ham"
         folder = model_folder(self.settings)
         try:

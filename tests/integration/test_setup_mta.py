@@ -303,6 +303,16 @@ def test_sendmail_on_debian(sendmail: Machine) -> None:
     assert "250 2.0.0" in sent(sendmail, GTUBE)
 
 
+def test_an_mta_that_does_not_know_postmaster(sendmail: Machine) -> None:
+    """As Debian installs sendmail where nothing has made /etc/aliases."""
+    sendmail.run(": > /etc/mail/aliases; sendmail -bi")
+    status, said = sendmail.filterd("setup", "sendmail", "--apply")
+    assert status == 0, said
+    assert "clean: expected 250" in said
+    assert "does not know postmaster, so root gets the test mail" in said
+    assert "add `postmaster: root` to its aliases and run newaliases" in said
+
+
 def test_a_sendmail_cf_that_was_changed_by_hand_is_not_built_again(sendmail: Machine) -> None:
     sendmail.run("echo 'O MaxMessageSize=1000000' >> /etc/mail/sendmail.cf")
     status, said = sendmail.filterd("setup", "sendmail", "--apply")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import socket
 import stat
 import threading
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,7 @@ from filterd.chain.report import Arrival
 from filterd.cli.app import _command
 from filterd.config.assembly import open_history
 from filterd.config.load import ConfigError, load
+from filterd.daemon.control import QUESTION_LIMIT
 from filterd.daemon.exporter import Exporter, MetricsError
 from filterd.daemon.stats import BUCKETS, Stats
 from filterd.doctor import servers
@@ -96,7 +99,7 @@ def test_a_worker_that_died_is_counted(daemon: RunningDaemon) -> None:
 
 
 NO_JSON = "the request is not a line of JSON"
-NO_QUESTION = "expected one of status, reload, failed"
+NO_QUESTION = "expected one of status, reload, failed, learn"
 
 
 @pytest.mark.parametrize(
@@ -104,7 +107,7 @@ NO_QUESTION = "expected one of status, reload, failed"
     [
         (b"nonsense\n", NO_JSON),
         (b"[" * 4000 + b"\n", NO_JSON),
-        (b"x" * 5000, NO_JSON),
+        (b"x" * (QUESTION_LIMIT + 1), NO_JSON),
         (b"[" * 4000 + b"]" * 4000 + b"\n", NO_JSON),
         (b"[]\n", NO_QUESTION),
         (b'{"ask": "stop"}\n', NO_QUESTION),
@@ -113,6 +116,29 @@ NO_QUESTION = "expected one of status, reload, failed"
 )
 def test_what_is_no_question(daemon: RunningDaemon, question: bytes, says: str) -> None:
     assert raw(daemon, question) == {"error": says}
+
+
+NO_LESSON = "malformed request to learn: "
+LESSON = {"class": "spam", "ids": ["id1"], "who": "web:ann", "source": "web", "note": ""}
+
+
+@pytest.mark.parametrize(
+    ("lesson", "says"),
+    [
+        (None, f"{NO_LESSON}expected an object with class, ids, who, source, note"),
+        ({**LESSON, "more": 1}, f"{NO_LESSON}expected an object with class, ids"),
+        ({**LESSON, "ids": "id1"}, f"{NO_LESSON}ids: expected list"),
+        ({**LESSON, "ids": [1]}, f"{NO_LESSON}ids: expected strings"),
+        ({**LESSON, "class": "eggs"}, f"{NO_LESSON}class: expected spam or ham"),
+        (LESSON, "id1"),
+    ],
+    ids=["none", "more", "no list", "numbers", "class", "unknown message"],
+)
+def test_what_cannot_be_learned(
+    daemon: RunningDaemon, lesson: Mapping[str, object] | None, says: str
+) -> None:
+    with pytest.raises(RequestRefusedError, match=re.escape(says)):
+        ask(load(daemon.config), "learn", 120, lesson=lesson)
 
 
 def test_who_connects_and_says_nothing_keeps_nobody_out(daemon: RunningDaemon) -> None:

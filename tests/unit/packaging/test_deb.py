@@ -21,6 +21,16 @@ def test_the_shell_can_read_its_scripts(name: str) -> None:
     subprocess.run(["sh", "-n", script], check=True)
 
 
+@pytest.mark.parametrize("name", ["build-deb-for", "first-hour", "installed-system"])
+def test_the_scripts_that_make_systems_are_read_and_say_how_they_are_called(name: str) -> None:
+    script = ROOT / "scripts" / f"{name}.sh"
+    assert script.stat().st_mode & 0o111
+    subprocess.run(["bash", "-n", script], check=True)
+    if name != "first-hour":
+        done = subprocess.run([script, "--nothing"], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr.startswith(f"usage: {name}.sh ")) == (64, True)
+
+
 def test_purge_removes_every_folder_of_the_layout() -> None:
     text = (DEBIAN / "postrm").read_text("utf-8")
     (removed,) = re.findall(r"rm -rf ((?:\S+ (?:\\\n\s*)?)*\S+)", text)

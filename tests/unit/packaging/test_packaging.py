@@ -92,6 +92,14 @@ def test_the_unit_writes_only_in_the_packaged_folders() -> None:
     assert unit_values("User") == unit_values("Group") == [layout.USER]
 
 
+def test_the_pages_may_only_read_the_models() -> None:
+    """systemd.exec(5): of nested paths the innermost counts, here within StateDirectory."""
+    pages = (ROOT / "packaging/filterd-web.service").read_text("utf-8")
+    assert f"\nReadOnlyPaths=-{layout.MODELS}\n" in pages
+    assert layout.MODELS.parent == layout.HOME
+    assert "ReadOnlyPaths" not in UNIT.read_text("utf-8")
+
+
 def snippet_filter() -> InputMailFilter:
     found = re.search(r"^INPUT_MAIL_FILTER\(`(\w+)', `(.*)'\)dnl$", SNIPPET.read_text(), re.M)
     assert found is not None
