@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -56,19 +56,21 @@ def scan(
 ) -> int:
     """Scan stored messages and print their verdicts. Nothing is delivered, changed or stored.
 
-    A scanner that cannot be reached is left out; standard error says so once.
+    A scanner that cannot be reached is left out; standard error says so once. A path that cannot be
+    read is left out, and the exit status is 66.
     """
     pipeline, not_asked = offline_pipeline(settings(config))
     envelope = assumed(sender, recipients, client, login, helo)
-    rows = results(pipeline, paths, envelope)
-    with reported(Exit.NO_INPUT, CorpusError, OSError):
+    unread: list[str] = []
+    rows = results(pipeline, messages_of(paths, unread), envelope)
+    with reported(Exit.NO_INPUT, OSError):
         if as_json:
             for row in rows:
                 emit(row | {"not_asked": not_asked})
                 sys.stdout.flush()
         else:
             _print_table(list(rows))
-    return Exit.OK
+    return Exit.NO_INPUT if unread else Exit.OK
 
 
 def offline_pipeline(loaded: Settings) -> tuple[Pipeline, dict[str, str]]:
@@ -117,11 +119,24 @@ def without_unreachable(loaded: Settings) -> tuple[Settings, dict[str, str]]:
     return replace(loaded, chain=replace(loaded.chain, filters=kept)), away
 
 
-def results(pipeline: Pipeline, paths: list[str], envelope: Envelope) -> Iterator[dict[str, Any]]:
-    """One plain value a message: what `filterd scan --json` prints."""
+def messages_of(paths: Iterable[str], unread: list[str]) -> Iterator[tuple[str, bytes]]:
+    """Name and octets of each message at these paths. unread: is given the paths that cannot be
+    read, in whole or from some message on; standard error says why."""
     for path in paths:
-        for _label, name, data in read_messages(path, left_out):
-            yield as_row(name, play(pipeline, envelope, with_crlf(data)))
+        try:
+            for _label, name, data in read_messages(path, left_out):
+                yield name, data
+        except (CorpusError, OSError) as error:
+            left_out(error)
+            unread.append(path)
+
+
+def results(
+    pipeline: Pipeline, messages: Iterable[tuple[str, bytes]], envelope: Envelope
+) -> Iterator[dict[str, Any]]:
+    """One plain value a message, by its name and octets: what `filterd scan --json` prints."""
+    for name, data in messages:
+        yield as_row(name, play(pipeline, envelope, with_crlf(data)))
 
 
 def as_row(name: str, report: ScanReport) -> dict[str, Any]:

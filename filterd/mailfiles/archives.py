@@ -49,8 +49,17 @@ def is_archive(path: Path) -> bool:
 def unpack(path: Path, folder: Path) -> None:
     """Unpack an archive into an existing empty folder.
 
-    Raises OSError (also lzma's and bz2's errors), tarfile.TarError, zipfile.BadZipFile, zlib.error.
+    Raises CompressedError for one that is damaged, encrypted or packed in an unknown way, OSError.
     """
+    try:
+        _unpack(path, folder)
+    except OSError:
+        raise
+    except Exception as error:  # noqa: BLE001  (the modules raise whatever a wrong field leads to)
+        raise CompressedError(str(error) or "damaged") from None
+
+
+def _unpack(path: Path, folder: Path) -> None:
     name = path.name.lower()
     budget = [UNPACKED_LIMIT]
     if name.endswith(_TAR_SUFFIXES):

@@ -17,10 +17,7 @@ import os
 import re
 import stat
 import sys
-import tarfile
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
@@ -99,14 +96,7 @@ def find_messages(path: str | Path, stack: ExitStack) -> Iterator[MailItem]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="filterd-corpus-")))
         try:
             archives.unpack(root, folder)
-        except (
-            OSError,
-            tarfile.TarError,
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            RuntimeError,  # what zipfile raises for encrypted members and unknown methods
-        ) as error:
+        except OSError as error:
             raise CorpusError(f"{root}: cannot be unpacked ({error})") from None
         yield from _folder(folder, None, stack, shown=root)
     else:

@@ -61,6 +61,27 @@ def test_words_of_which_the_starter_knows_some_have_a_verdict_in_json(
     assert 0.0 < row["score"] < 5.0
 
 
+def test_what_cannot_be_read_is_left_out_and_the_others_are_scanned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "filterd.toml").write_text('[chain]\nfilters = ["gtube"]\n')
+    (tmp_path / "1.eml").write_bytes(MAIL)
+    (tmp_path / "broken.zip").write_bytes(b"not an archive")
+    (tmp_path / "3.eml").write_bytes(MAIL)
+    monkeypatch.chdir(tmp_path)
+    arguments = ["filterd", "scan", "1.eml", "broken.zip", "missing", "3.eml"]
+    for more in ([], ["--json"]):
+        monkeypatch.setattr("sys.argv", arguments + more)
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code == 66
+        out, err = capsys.readouterr()
+        assert "1.eml" in out
+        assert "3.eml" in out
+        assert "filterd: broken.zip: cannot be unpacked (File is not a zip file); left out" in err
+        assert "filterd: missing: no such file or folder; left out" in err
+
+
 def test_a_scanner_that_refuses_connections_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

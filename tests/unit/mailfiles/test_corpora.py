@@ -7,11 +7,14 @@ import io
 import lzma
 import sys
 import tarfile
+import tempfile
 import zipfile
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from filterd.bayes.lab.train import Source, labelled_items
 from filterd.mailfiles import archives
@@ -148,6 +151,55 @@ def test_a_broken_archive_is_named(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"not at all")
     with pytest.raises(CorpusError, match=name):
         read(tmp_path / name)
+
+
+def sparse_tar() -> bytes:
+    """A tar archive with a sparse file whose map is none: tarfile raises ValueError."""
+    file = io.BytesIO()
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        info = tarfile.TarInfo("corpus/1")
+        info.size = len(A)
+        info.pax_headers = {
+            "GNU.sparse.major": "1",
+            "GNU.sparse.minor": "0",
+            "GNU.sparse.name": "corpus/1",
+            "GNU.sparse.realsize": "512",
+        }
+        tar.addfile(info, io.BytesIO(A))
+    return file.getvalue()
+
+
+def test_an_archive_whose_fields_are_wrong_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(sparse_tar())
+    with pytest.raises(CorpusError, match=r"a\.tar: cannot be unpacked"):
+        read(tmp_path / "a.tar")
+
+
+def zip_of_two() -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("corpus/spam/1", A)
+        archive.writestr("corpus/ham/2", B)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "octets"), [("a.tar", sparse_tar()), ("a.zip", zip_of_two())], ids=["tar", "zip"]
+)
+@given(changes=st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 255)), max_size=8))
+def test_whatever_is_changed_in_an_archive_it_is_read_or_named(
+    name: str, octets: bytes, changes: list[tuple[int, int]]
+) -> None:
+    changed = bytearray(octets)
+    for at, value in changes:
+        changed[at % len(changed)] = value
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, name)
+        path.write_bytes(changed)
+        try:
+            read(path)
+        except CorpusError as error:
+            assert str(path) in str(error)
 
 
 def test_mistakes_are_named(tmp_path: Path) -> None:
