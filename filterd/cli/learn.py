@@ -18,6 +18,7 @@ from filterd.bayes.site.autolearn import Queue
 from filterd.bayes.site.autolearn_learning import learn_queued
 from filterd.bayes.site.learned import JournalError
 from filterd.bayes.site.learner import Learner, LearnOutcome
+from filterd.bayes.site.recipient_learner import RecipientLearner
 from filterd.cli.common import (
     ConfigOption,
     Exit,
@@ -29,6 +30,7 @@ from filterd.cli.common import (
     who,
 )
 from filterd.config.assembly import model_folder
+from filterd.filters.bayes.settings import BayesSettings
 from filterd.mailfiles.corpora import find_messages
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.mailfiles.selection import Skips, messages_of
@@ -49,6 +51,11 @@ _PATHS = typer.Argument(
     metavar="PATH...", help="message, folder, mbox, Maildir, index, archive, or - (stdin)"
 )
 _SOURCE = typer.Option("--source", help="who teaches; `auto:...` never overrides a person")
+_OWNER = typer.Option(
+    "--for",
+    metavar="ADDRESS",
+    help="teach this recipient's own model, or with @DOMAIN a domain's, not the site's",
+)
 _UNWRAP = typer.Option(
     "--unwrap",
     help="learn the attached messages, as people forward them, not the message around them",
@@ -59,12 +66,15 @@ _UNWRAP = typer.Option(
 def learn_spam(
     paths: Annotated[list[str], _PATHS],
     source: Annotated[str, _SOURCE] = "",
+    owner: Annotated[str, _OWNER] = "",
     unwrap: Annotated[bool, _UNWRAP] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Learn messages as spam. Learned twice, one counts once; ham becomes spam."""
-    lesson = _Lesson(lambda learner, message: learner.learn(message, spam=True), source, unwrap)
+    lesson = _Lesson(
+        lambda learner, message: learner.learn(message, spam=True), source, unwrap, owner
+    )
     _teach(paths, lesson, config, as_json)
 
 
@@ -72,12 +82,15 @@ def learn_spam(
 def learn_ham(
     paths: Annotated[list[str], _PATHS],
     source: Annotated[str, _SOURCE] = "",
+    owner: Annotated[str, _OWNER] = "",
     unwrap: Annotated[bool, _UNWRAP] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Learn messages as ham. Learned twice, one counts once; spam becomes ham."""
-    lesson = _Lesson(lambda learner, message: learner.learn(message, spam=False), source, unwrap)
+    lesson = _Lesson(
+        lambda learner, message: learner.learn(message, spam=False), source, unwrap, owner
+    )
     _teach(paths, lesson, config, as_json)
 
 
@@ -85,13 +98,13 @@ def learn_ham(
 def learn_forget(
     paths: Annotated[list[str], _PATHS],
     source: Annotated[str, _SOURCE] = "",
+    owner: Annotated[str, _OWNER] = "",
     unwrap: Annotated[bool, _UNWRAP] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Take these messages out of the model."""
-    lesson = _Lesson(lambda learner, message: learner.forget(message), source, unwrap)
-    _teach(paths, lesson, config, as_json)
+    _teach(paths, _Lesson(_forgotten, source, unwrap, owner), config, as_json)
 
 
 @learn_app.command("auto")
@@ -113,21 +126,43 @@ def learn_auto(config: ConfigOption = None, as_json: JsonOption = False) -> None
 
 @dataclass(frozen=True, slots=True)
 class _Lesson:
-    """What to do with each message, in whose name, and whether with those attached to it."""
+    """What to do with each message, in whose name, whether with those attached to it, and whose
+    model learns it, if not the site's."""
 
-    teach: Callable[[Learner, Message], LearnOutcome]
+    teach: Callable[[Learner | RecipientLearner, Message], LearnOutcome]
     source: str
     unwrap: bool
+    owner: str
+
+
+def _as_spam(learner: Learner | RecipientLearner, message: Message) -> LearnOutcome:
+    return learner.learn(message, spam=True)
+
+
+def _as_ham(learner: Learner | RecipientLearner, message: Message) -> LearnOutcome:
+    return learner.learn(message, spam=False)
+
+
+def _forgotten(learner: Learner | RecipientLearner, message: Message) -> LearnOutcome:
+    return learner.forget(message)
 
 
 def _teach(paths: list[str], lesson: _Lesson, config: Path | None, as_json: bool) -> None:
-    folder = model_folder(settings(config, models_first))
+    loaded = settings(config, models_first)
+    folder = model_folder(loaded)
+    learner: Learner | RecipientLearner = Learner(
+        folder, lesson.source or who(), " ".join(paths)[:200]
+    )
+    if lesson.owner:
+        starter = loaded.of_filter(BayesSettings).starter
+        with reported(Exit.USAGE, ValueError):
+            learner = RecipientLearner(folder, lesson.owner, starter=starter)
     skips = Skips()
     with (
         reported(Exit.NO_INPUT, CorpusError),
         reported(Exit.CANNOT_CREATE, *_TROUBLE),
         ExitStack() as stack,
-        Learner(folder, lesson.source or who(), " ".join(paths)[:200]) as learner,
+        learner,
         progress_bar("learning") as progress,
     ):
         items = [item for path in paths for item in find_messages(path, stack)]
@@ -137,13 +172,18 @@ def _teach(paths: list[str], lesson: _Lesson, config: Path | None, as_json: bool
             progress(done, len(items))
     counts = {outcome.value: learner.outcomes[outcome] for outcome in LearnOutcome}
     if as_json:
-        generation = learner.stored.card.generation
-        left_out = dict(skips.reasons)
-        emit({"model": str(folder.path), "generation": generation, **counts, "left_out": left_out})
+        whose = (
+            {"for": learner.owner}
+            if isinstance(learner, RecipientLearner)
+            else {"generation": learner.stored.card.generation}
+        )
+        emit({"model": str(folder.path), **whose, **counts, "left_out": dict(skips.reasons)})
         return
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     Console(highlight=False).print(told or "no messages found there")
     show_skips(skips)
+    if isinstance(learner, RecipientLearner):
+        return
     missing = Learned(learner.stored.model.spam, learner.stored.model.ham).missing
     if any(missing):
         Console(highlight=False).print(

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from filterd.bayes.lab.evaluate import EvaluationPlan, evaluate
@@ -19,6 +21,7 @@ from filterd.bayes.model.store import Card, ModelFileError, StoredModel, load, s
 from filterd.bayes.site.folder import ModelFolder, starter_path
 from filterd.bayes.site.learned import Batch, JournalError
 from filterd.bayes.site.learner import Learner
+from filterd.bayes.site.recipient_folder import RecipientFolder, owner_of, read
 from filterd.bayes.site.shadow import clear_candidate, set_candidate, shadow_path
 from filterd.cli.common import (
     ConfigOption,
@@ -26,6 +29,7 @@ from filterd.cli.common import (
     JsonOption,
     emit,
     fail,
+    left_out,
     models_first,
     reported,
     settings,
@@ -124,6 +128,57 @@ def show(
         return
     for name, entry in value.items():
         Console(highlight=False).print(f"{name:<10} {entry}")
+
+
+@app.command("recipients")
+def recipients(
+    delete: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="delete this recipient's or @DOMAIN's model")
+    ] = "",
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List the models of recipients and domains, which `filterd learn --for` teaches."""
+    folder = RecipientFolder(_folder(config).path)
+    if delete:
+        with reported(Exit.USAGE, ValueError):
+            owner = owner_of(delete)
+        with reported(Exit.CANNOT_CREATE, OSError):
+            found = folder.delete(owner)
+        if not found:
+            fail(f"{owner} has no model", Exit.NO_INPUT)
+        Console(highlight=False).print(f"deleted: the model of {owner}", markup=False)
+        return
+    rows = []
+    for file in folder.files():
+        try:
+            stored = read(file)
+        except FileNotFoundError:
+            continue  # deleted meanwhile
+        except (ModelFileError, OSError) as error:
+            left_out(error)
+            continue
+        taught = datetime.fromtimestamp(stored.taught, UTC).isoformat(timespec="seconds")
+        rows.append(
+            {
+                "for": stored.owner,
+                "spam": stored.model.spam,
+                "ham": stored.model.ham,
+                "taught": taught,
+                "file": str(file),
+            }
+        )
+    rows.sort(key=lambda row: str(row["for"]))
+    if as_json:
+        for row in rows:
+            emit(row)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("for", "spam", "ham", "taught"):
+        table.add_column(column, justify="right" if column in ("spam", "ham") else "left")
+    for row in rows:
+        table.add_row(*(escape(str(row[name])) for name in ("for", "spam", "ham", "taught")))
+    Console(highlight=False).print(table if rows else "no recipient has a model")
 
 
 @app.command("compare")

@@ -107,6 +107,7 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("evaluate",): ["{private}/corpus", "--model=site", "--scores={private}/scores"],
     ("model", "list"): [],
     ("model", "show"): [],
+    ("model", "recipients"): [],
     ("model", "compare"): ["1", "1", "{private}/corpus"],
     ("model", "merge"): ["{store}/models/site-000001.fdm", "-o", "{private}/merged.fdm"],
     ("model", "activate"): ["1"],

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from filterd.bayes.model.classifier import Opinion, WeightedModel
 from filterd.bayes.model.text import GRAM_BODY_LIMIT, GRAM_HEADER_LIMIT, Text
+from filterd.bayes.model.tokens import Features
 from filterd.bayes.model.windows import word_of
 
 SHOWN_WORDS = 3  # on each side, in a verdict's detail
@@ -49,7 +50,7 @@ def clues(opinion: Opinion) -> list[Clue]:
     sums: dict[tuple[str, str], float] = defaultdict(float)
     for one in opinion.models:
         features, shares = one.features, _shares(one)
-        names = _Names(opinion.text, one)
+        names = _Names(opinion.text, one.features)
         for at, share in zip(features.word_at.tolist(), shares.words.tolist(), strict=True):
             if share:
                 sums[names.word(at)] += one.share * share
@@ -92,12 +93,21 @@ def strongest(opinion: Opinion, shown: int = SHOWN_WORDS) -> Iterator[str]:
     A quick view for a verdict's detail: 4-grams and skips are left out.
     """
     one = max(opinion.models, key=lambda v: v.share)
-    names = _Names(opinion.text, one)
+    names = _Names(opinion.text, one.features)
     sides = one.stored.model.strongest(one.features, one.score, shown)
     for side, found in zip(("spam", "ham"), sides, strict=True):
         if found:
             told = ("{}:{}({:+.2f})".format(*names.word(at), one.share * w) for w, at in found)
             yield f"{side}: {', '.join(told)}"
+
+
+def words_at(
+    text: Text, features: Features, found: Iterable[tuple[float, int]]
+) -> Iterator[tuple[str, str, float]]:
+    """Origin, word and weight of what stands at these places of `Features.word_at`."""
+    names = _Names(text, features)
+    for weight, at in found:
+        yield *names.word(at), weight
 
 
 class _Shares(NamedTuple):
@@ -137,9 +147,9 @@ def _shares(one: WeightedModel) -> _Shares:
 class _Names:
     """Where features stand and what they read, by their place in `Words`."""
 
-    def __init__(self, text: Text, one: WeightedModel) -> None:
+    def __init__(self, text: Text, features: Features) -> None:
         self._sections = text.words
-        self._words = one.features.source
+        self._words = features.source
         self._many = len(self._words.starts)
 
     def word(self, at: int) -> tuple[str, str]:

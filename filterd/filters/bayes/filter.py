@@ -7,12 +7,13 @@ import time
 from functools import partial
 from typing import ClassVar
 
-from filterd.bayes.model.classifier import Classifier, Opinion
+from filterd.bayes.model.classifier import Classifier, Learned, Opinion
 from filterd.bayes.model.explain import strongest
 from filterd.bayes.model.store import ModelFileError, load
 from filterd.bayes.site.folder import ModelFolder, starter_path
 from filterd.bayes.site.shadow import Shadow
 from filterd.chain.verdict import Symbol, Verdict
+from filterd.filters.bayes.recipients import RecipientModels
 from filterd.filters.bayes.settings import BayesSettings
 from filterd.filters.bayes.symbols import symbol_name
 from filterd.filters.points import PointTable
@@ -38,6 +39,7 @@ class Bayes:
         self.settings = settings
         self._table = PointTable(settings.points)
         self._shadow = Shadow(settings.models)
+        self._recipients = RecipientModels(settings.models)
         self._classifier: Classifier | None = None
         self._seen: object = None
         self._next_look = 0.0
@@ -56,7 +58,8 @@ class Bayes:
         probability = opinion.probability
         why = partial(detail, opinion)
         symbol = Symbol(symbol_name(probability), self.score(opinion), why)
-        return Verdict(symbols=(symbol,), probability=probability)
+        apart = tuple(self._recipients.symbols(opinion, message.envelope, self.points_after))
+        return Verdict(symbols=(symbol,), points_apart=apart, probability=probability)
 
     def opinion(self, message: Message) -> Opinion:
         """Return all that the classifier has to say, with the newest version of the model."""
@@ -69,9 +72,12 @@ class Bayes:
 
     def score(self, opinion: Opinion) -> float:
         """The points of an opinion, held at the label threshold while the site's model is new."""
-        points = self.points_at(opinion.total)
-        limit = STARTER_POINTS + (self._table.most - STARTER_POINTS) * opinion.learned.weight
-        return min(points, max(limit, STARTER_POINTS))
+        return self.points_after(opinion.total, opinion.learned)
+
+    def points_after(self, total: float, learned: Learned) -> float:
+        """The points of a log-odds of spam when so much was learned."""
+        limit = STARTER_POINTS + (self._table.most - STARTER_POINTS) * learned.weight
+        return min(self.points_at(total), max(limit, STARTER_POINTS))
 
     def points_at(self, total: float) -> float:
         """The points of a log-odds of spam, by the table."""

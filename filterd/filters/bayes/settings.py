@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from annotated_doc import Doc
 
 from filterd.chain.filter import Filter
-from filterd.filters.bayes.symbols import descriptions
+from filterd.filters.bayes.symbols import RECIPIENT, descriptions
 from filterd.filters.points import DEFAULT_POINTS, Points, PointTable
 from filterd.system import paths
 from filterd.system.mistakes import mistakes
@@ -40,7 +40,10 @@ class BayesSettings:
 
     def describe(self) -> Mapping[str, str]:
         """What the symbols mean."""
-        return descriptions()
+        return {
+            **descriptions(),
+            RECIPIENT: "What this recipient or its domain taught adds to the classifier's points.",
+        }
 
     def build(self) -> Filter:
         """The filter, its models not opened yet."""

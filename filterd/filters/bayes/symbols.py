@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 PREFIX = "BAYES_"
+RECIPIENT = "BAYES_RECIPIENT"
+"""What the model of a recipient or of a domain adds, or takes off."""
 
 STEPS: tuple[tuple[float, str], ...] = (
     (0.999, "999"),

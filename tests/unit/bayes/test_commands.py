@@ -189,3 +189,58 @@ def test_candidates_score_along_and_are_put_in_force(
     run("model", "activate", site / "1.eml", status=69)
     run("model", "shadow", site / "1.eml", status=69)
     assert generation() == 3
+
+
+def test_a_recipients_own_model(
+    site: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(site)
+    assert filterd(monkeypatch, capsys, "model", "recipients") == (
+        0,
+        "no recipient has a model\n",
+        "",
+    )
+    spam = [f"{n}.eml" for n in range(0, 40, 2)]
+    code, out, _err = filterd(
+        monkeypatch, capsys, "learn", "ham", "--for", "Joe@MX.example", *spam, "--json"
+    )
+    assert code == 0
+    told = json.loads(out)
+    assert (told["for"], told["learned"]) == ("joe@mx.example", 20)
+    code, out, _err = filterd(monkeypatch, capsys, "model", "recipients", "--json")
+    row = json.loads(out)
+    assert (row["for"], row["spam"], row["ham"]) == ("joe@mx.example", 0, 20)
+    recipients = ["--to", "joe@mx.example", "--to", "sue@mx.example"]
+    code, out, _err = filterd(monkeypatch, capsys, "scan", "--json", *recipients, "42.eml")
+    joe, sue = json.loads(out)["outcomes"]
+    assert joe["symbols"][0]["name"] == "BAYES_RECIPIENT"
+    assert joe["symbols"][0]["score"] < 0
+    assert "symbols" not in sue
+    # The site's own model has not learned any of it.
+    code, out, _err = filterd(monkeypatch, capsys, "model", "list")
+    assert code != 0
+    code, out, _err = filterd(
+        monkeypatch, capsys, "model", "recipients", "--delete", "joe@mx.example"
+    )
+    assert (code, out) == (0, "deleted: the model of joe@mx.example\n")
+    code, _out, err = filterd(
+        monkeypatch, capsys, "model", "recipients", "--delete", "joe@mx.example"
+    )
+    assert code != 0
+    assert "joe@mx.example has no model" in err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("learn", "spam", "--for", "joe", "0.eml"), ("model", "recipients", "--delete", "@")],
+)
+def test_whose_model_must_be_an_address(
+    site: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: tuple[str, ...],
+) -> None:
+    monkeypatch.chdir(site)
+    code, _out, err = filterd(monkeypatch, capsys, *command)
+    assert code == 64
+    assert "expected an address, or a domain as @mx.example" in err
