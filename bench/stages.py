@@ -120,17 +120,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--delay", type=float, default=0.0, help="seconds until a name server answers"
     )
     parser.add_argument("--filters", nargs="*", default=EARLY, help="default: all of them")
+    parser.add_argument("--chain", nargs="*", default=PLAIN, help="the filters of both")
+    parser.add_argument(
+        "--hosts",
+        type=int,
+        default=HOSTS,
+        help="different ones in the text of all mail; 0: each is named once",
+    )
     given = parser.parse_args(arguments)
     with ExitStack() as stack:
         place = stack.enter_context(folder("bench-stages"))
         driver = compiled(place)
-        files = write(place, WARM_UP + given.rounds * given.messages)
+        files = write(place, WARM_UP + given.rounds * given.messages, given.hosts)
         server = stack.enter_context(name_server(place, given.delay))
         daemons = {}
-        for name, filters in (("without", ()), ("with", given.filters)):
+        for name, filters in (("without", ()), ("with", tuple(given.filters))):
             here = place / name
             here.mkdir()
-            daemons[name] = stack.enter_context(daemon(here, filters, given.workers, server))
+            chain = (*filters, *given.chain)
+            daemons[name] = stack.enter_context(daemon(here, chain, given.workers, server))
         measure(driver, daemons, files, given)
     return 0
 
@@ -181,20 +189,23 @@ def used(pid: int) -> dict[str, float]:
 
 
 def _role(pid: int) -> str:
-    """A stage process has its threads, a worker few."""
+    """A stage process has a thread for each question at a time, a worker its own and a
+    resolver's."""
     threads = len(os.listdir(f"/proc/{pid}/task"))  # noqa: PTH208
-    return "stage process" if threads > 8 else "workers"
+    return "stage process" if threads > 2 else "workers"
 
 
-def write(place: Path, count: int) -> list[Path]:
-    """Messages that name hosts."""
+def write(place: Path, count: int, different: int = HOSTS) -> list[Path]:
+    """Messages that name hosts, of so many different ones, or each once."""
     there = place / "mail"
     there.mkdir()
     writer, chance = Writer(), random.Random(1)
-    weights = list(itertools.accumulate(1 / rank for rank in range(1, HOSTS + 1)))
+    weights = list(itertools.accumulate(1 / rank for rank in range(1, different + 1)))
     files = []
     for number in range(count):
-        hosts = chance.choices(range(HOSTS), cum_weights=weights, k=LINKS)
+        hosts = range(LINKS * number, LINKS * (number + 1))
+        if different:
+            hosts = chance.choices(range(different), cum_weights=weights, k=LINKS)
         links = "".join(f"https://www.host{n}.example/{number}\n" for n in hosts)
         octets = writer.message(number)
         if number % 5 < 2:
@@ -235,7 +246,7 @@ def name_server(place: Path, delay: float) -> Iterator[str]:
 
 @contextmanager
 def daemon(
-    here: Path, early: Sequence[str], workers: int, server: str
+    here: Path, chain: Sequence[str], workers: int, server: str
 ) -> Iterator[tuple[Path, int]]:
     """A running daemon: its socket and process."""
     lists = {
@@ -247,9 +258,9 @@ def daemon(
     }
     for name, lines in lists.items():
         (here / name).write_text("".join(f"{line}\n" for line in lines))
-    names = ", ".join(f'"{name}"' for name in (*early, *PLAIN))
+    names = ", ".join(f'"{name}"' for name in chain)
     text = SETTINGS.format(here=here, workers=workers, filters=names)
-    if early:
+    if not set(EARLY).isdisjoint(chain):
         asked = ", ".join(f'"{name}"' for name in NAMES)
         text += OF_STAGES.format(here=here, server=server, names=asked)
     config = here / "filterd.toml"

@@ -68,6 +68,7 @@ libc-icap-mod-virus-scan @virus-scan
 systemd             systemd-analyze
 nsd                 nsd
 redis-server        redis-server
+valkey-server       @valkey
 rspamd              rspamd
 zsh                 zsh
 fish                fish
@@ -90,6 +91,8 @@ present() {
     @sasl-plain) compgen -G '/usr/lib/*/sasl2/libplain.so' >/dev/null ;;
     # swaks can do TLS only with it.
     @ssleay) perl -MNet::SSLeay -e 1 2>/dev/null ;;
+    # Debian has it from 13 on; without it its tests are not there, Redis has the same.
+    @valkey) command -v valkey-server >/dev/null || grep -qs '=bookworm' /etc/os-release ;;
     @libarchive) /sbin/ldconfig -p | grep -q 'libarchive\.so\.13' ;;
     /*) [ -e "$1" ] ;;
     *) command -v "$1" >/dev/null ;;

@@ -11,7 +11,6 @@ The daemon, `scan`, `replay` and the test kit all go through the stages of a ses
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -59,7 +58,7 @@ class StageFindings:
         self.id = id
         self.transaction = ""
         self._connect = self._helo = NOTHING_FOUND
-        self._spent: Counter[str] = Counter()
+        self._spent: dict[str, float] = {}
         self.begin("")
 
     def begin(self, transaction: str) -> None:
@@ -84,8 +83,10 @@ class StageFindings:
 
     def add(self, stage: Stage, found: Findings, recipient: str = "") -> None:
         """Keep what a stage found. recipient: at RCPT, whose it is."""
-        self._spent.update(found.milliseconds)
-        found = replace(found, milliseconds={})
+        spent = self._spent
+        for name, one in found.milliseconds.items():
+            spent[name] = spent.get(name, 0.0) + one
+        found = NOTHING_FOUND if found.is_empty else replace(found, milliseconds={})
         match stage:
             case Stage.CONNECT:
                 self._connect = found
@@ -99,12 +100,12 @@ class StageFindings:
             case Stage.RECIPIENT:
                 # A client may name it twice; the last opinion counts.
                 self._recipients.pop(recipient, None)
-                if found != NOTHING_FOUND:
+                if found is not NOTHING_FOUND:
                     self._recipients[recipient] = found
 
     def spent(self) -> dict[str, float]:
         """Milliseconds by filter since the last report, which is made now."""
-        spent, self._spent = self._spent, Counter()
+        spent, self._spent = self._spent, {}
         return {name: round(one, 3) for name, one in spent.items()}
 
     def of_message(self, recipients: Sequence[str]) -> Findings:
@@ -168,9 +169,10 @@ class EarlySession:
             # MAIL tells whether it is a released message that comes.
             waits = _is_submitted(envelope.client) or self._may_release(envelope)
         answers_now = may_answer and not waits
-        held = self.findings.of_client
-        if stage is Stage.SENDER and answers_now and held.refusal is not Action.ACCEPT:
-            return self._refused(stage, envelope, recipient, held, "")
+        if stage is Stage.SENDER and answers_now:
+            held = self.findings.of_client
+            if held.refusal is not Action.ACCEPT:
+                return self._refused(stage, envelope, recipient, held, "")
         symbols = self.findings.so_far(address)
         session = Session(self.id, stage, envelope, self.findings.transaction, symbols)
         answers = [(one.name, self._of(one, envelope)) for one in self._ask(session, recipient)]

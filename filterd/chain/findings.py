@@ -33,6 +33,10 @@ class Findings:
     milliseconds: Mapping[str, float] = field(default_factory=dict)
 
     def __or__(self, other: Findings) -> Findings:
+        if other is NOTHING_FOUND:
+            return self
+        if self is NOTHING_FOUND:
+            return other
         spent = dict(self.milliseconds)
         for name, one in other.milliseconds.items():
             spent[name] = round(spent.get(name, 0.0) + one, 3)
@@ -52,9 +56,16 @@ class Findings:
                 return action
         return Action.ACCEPT
 
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing was found, and nothing failed, in however long."""
+        return self.verdict is self.missing is NO_OPINION and not self.failures
+
     def for_one(self, recipient: str, rule: str) -> Findings:
         """The same where it counts for one recipient alone. rule: what the log names as the reason
         of a forced action, the filter's name."""
+        if self.is_empty:
+            return self
         return replace(
             self,
             verdict=_for_one(self.verdict, recipient, rule),

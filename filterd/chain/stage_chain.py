@@ -93,12 +93,17 @@ class StageChain:
         symbols = session.symbols
         for name in names:
             link = self._links[name]
-            told = replace(
-                session,
-                symbols=symbols,
-                memory=memory(name),
-                deadline=min(end, time.monotonic() + link.settings.timeout),
+            told = Session(
+                session.id,
+                session.stage,
+                session.envelope,
+                session.transaction,
+                symbols,
+                memory(name),
+                min(end, time.monotonic() + link.settings.timeout),
+                session.counting,
             )
+            session.counting.begin(name)
             answer = _asked(link, told, recipient)
             symbols += answer.verdict.symbols
             yield answer
@@ -142,7 +147,7 @@ def _usable(found: object) -> Verdict:
     if not isinstance(found, Verdict):
         raise TypeError(f"returned {type(found).__name__}, expected a Verdict")
     if found is NO_OPINION:
-        return found
+        return NO_OPINION
     for edit in found.edits:
         if not isinstance(edit, AddField):
             raise ValueError("wants to change a message before there is one; expected AddField")

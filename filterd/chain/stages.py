@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from filterd.chain.verdict import Symbol, Verdict
 from filterd.message import Client, Envelope, Recipient
+from filterd.state.once import Counting
 
 if TYPE_CHECKING:
     from filterd.chain.report import ScanReport
@@ -62,7 +63,8 @@ class Session:
     and (at RCPT) the recipient; of this stage, by the filters before in the chain. memory: the
     filter's own, for this SMTP session: what `connect` begins, `recipient` may await. It is empty
     again where the process was replaced meanwhile. deadline: the moment (`time.monotonic`) at which
-    the filter's time for this stage is over.
+    the filter's time for this stage is over. counting: names what a filter counts in the state, so
+    that it counts once though the filter is asked again after a crash.
     """
 
     id: str
@@ -72,6 +74,7 @@ class Session:
     symbols: tuple[Symbol, ...] = ()
     memory: dict[str, Any] = field(default_factory=dict, compare=False)
     deadline: float = math.inf
+    counting: Counting = field(default_factory=Counting, compare=False)
 
     @property
     def client(self) -> Client:

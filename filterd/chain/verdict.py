@@ -306,6 +306,11 @@ class Verdict:
     because: str = field(default="", compare=False)
 
     def __or__(self, other: Verdict) -> Verdict:
+        # Most opinions are none, and a message adds up dozens.
+        if other is NO_OPINION:
+            return self
+        if self is NO_OPINION and (other.action is not Action.ACCEPT or not other.because):
+            return other
         stronger = other if other.action > self.action else self
         weaker = self if stronger is other else other
         # Without the parts that one scanner found, another's virus is still somewhere.

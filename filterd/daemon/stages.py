@@ -32,6 +32,7 @@ class SessionStages(EarlySession):
     def _answers(self, session: Session, recipient: Recipient | None) -> Sequence[StageAnswer]:
         """Ask a stage process."""
         names: tuple[str, ...] = ()
+        self._told.counts = None
         for _attempt in range(POOLS_LIMIT):
             pool = self._service.pool.stages
             names = pool.asked.get(session.stage, ()) if pool is not None else ()

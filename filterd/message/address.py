@@ -31,6 +31,12 @@ LABEL_LIMIT = 63
 CACHED_DOMAINS = 4096
 """Domains whose canonical form is remembered; some hundred octets each."""
 
+REMEMBERED_MAILBOXES = 4096
+"""Addresses whose mailbox is remembered; up to a kilobyte each."""
+
+REMEMBERED_LENGTH = 320
+"""Characters of one: 64 of a local part, @, and 255 of a domain (RFC 5321 §4.5.3.1)."""
+
 DELIMITER = "+"
 """Between a mailbox and its detail, as in sendmail and, by `recipient_delimiter`, in Postfix."""
 
@@ -71,11 +77,9 @@ class Mailbox:
     @classmethod
     def parse(cls, text: str) -> Mailbox:
         """The mailbox of an address in any spelling; never raises."""
-        address = _path(as_text(text))
-        at = address.rfind("@")
-        if at < 0 or '"' in address[at:]:
-            return cls(_local(address), "")
-        return cls(_local(address[:at]), canonical_domain(address[at + 1 :]))
+        # Filters look at the same few of a message again and again; what is longer would fill the
+        # memory.
+        return _known(text) if len(text) <= REMEMBERED_LENGTH else _mailbox(text)
 
     @property
     def base(self) -> str:
@@ -108,6 +112,17 @@ class Mailbox:
         if local and not _DOT_STRING.fullmatch(local):
             local = '"' + re.sub(r'(["\\])', r"\\\1", local) + '"'
         return f"{local}@{readable_domain(self.domain)}" if self.domain else local
+
+
+def _mailbox(text: str) -> Mailbox:
+    address = _path(as_text(text))
+    at = address.rfind("@")
+    if at < 0 or '"' in address[at:]:
+        return Mailbox(_local(address), "")
+    return Mailbox(_local(address[:at]), canonical_domain(address[at + 1 :]))
+
+
+_known = lru_cache(REMEMBERED_MAILBOXES)(_mailbox)
 
 
 def as_text(address: str) -> str:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from filterd.database.storable import storable
+from filterd.state.once import CountOnce
 
 NAME_LIMIT = 250
 """Characters of a name that are stored as they are. A longer one is cut, and told apart from others
@@ -187,8 +188,11 @@ class SharedState(Protocol):
         for mail."""
         ...
 
-    def add(self, additions: Sequence[Addition], now: float) -> Counted:
-        """Count all of it, or nothing where one has no room."""
+    def add(
+        self, additions: Sequence[Addition], now: float, once: CountOnce | None = None
+    ) -> Counted:
+        """Count all of it, or nothing where one has no room. once: with its mark; nothing is
+        counted where that is there from before."""
         ...
 
     def windows(self, wanted: Sequence[tuple[StateKey, int]]) -> list[Window]:

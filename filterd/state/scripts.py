@@ -31,9 +31,19 @@ new one. Returns `FIRST LAST COUNT EXPIRES VALUE`."""
 
 COUNT = """
 local result, exceeded, lines = {}, {}, {}
-local now = tonumber(ARGV[1])
-for number, key in ipairs(KEYS) do
-  local at = 2 + (number - 1) * 4
+local now, mark, marks = tonumber(ARGV[1]), ARGV[2], ARGV[3]
+local counted = false
+if ARGV[4] ~= '' then
+  marks = ''
+  for one in string.gmatch(redis.call('GET', KEYS[1]) or '', '%S+') do
+    if string.sub(one, 1, #ARGV[4]) == ARGV[4] then
+      marks = marks .. one .. ' '
+      counted = counted or one == mark
+    end
+  end
+end
+for number = 1, #KEYS - 1 do
+  local key, at = KEYS[number + 1], 6 + (number - 1) * 4
   local slot, seconds, amount = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local limit = tonumber(ARGV[at + 3])
   local s, latest, former = slot, 0, 0
@@ -47,6 +57,9 @@ for number, key in ipairs(KEYS) do
       former = fl
     end
   end
+  if counted then
+    amount, limit = 0, nil
+  end
   latest = latest + amount
   lines[key] = string.format('%d %.17g %.17g', s, latest, former)
   local passed = math.min(math.max(now / seconds - s, 0), 1)
@@ -54,17 +67,23 @@ for number, key in ipairs(KEYS) do
     exceeded[#exceeded + 1] = number - 1
   end
 end
-if #exceeded == 0 then
-  for number, key in ipairs(KEYS) do
-    local seconds = tonumber(ARGV[3 + (number - 1) * 4])
-    redis.call('SET', key, lines[key], 'EX', 2 * seconds)
+if #exceeded == 0 and not counted then
+  for number = 1, #KEYS - 1 do
+    local seconds = tonumber(ARGV[7 + (number - 1) * 4])
+    redis.call('SET', KEYS[number + 1], lines[KEYS[number + 1]], 'EX', 2 * seconds)
+  end
+  if mark ~= '' then
+    redis.call('SET', KEYS[1], marks .. mark, 'EX', ARGV[5])
   end
 end
-for number, key in ipairs(KEYS) do
-  result[number] = lines[key]
+for number = 1, #KEYS - 1 do
+  result[number] = lines[KEYS[number + 1]]
 end
 return {result, exceeded}
 """
-"""`Window.plus` for each key. KEYS: the counts, each once. ARGV: now, then for each key slot,
-seconds, amount, limit (`none` for none). Returns lines `SLOT LATEST FORMER`, with the amounts, and
+"""`Window.plus` for each key. KEYS: the marks of a place (see `once`), then the counts, each once.
+ARGV: now; the mark, `` for none; the marks before it, with a blank behind each; with what marks of
+the question begin, `` where it is put for the first time; seconds for which marks are kept; then
+for each count slot, seconds, amount, limit (`none` for none). Where the mark is there nothing is
+written, and no amount added. Returns lines `SLOT LATEST FORMER`, with the amounts, and
 the numbers of those that had no room: then nothing was written."""

@@ -25,6 +25,7 @@ from filterd.state.facts import (
     Window,
     slot_of,
 )
+from filterd.state.once import ONCE_SECONDS, CountOnce
 from filterd.state.scripts import COUNT, UPSERT
 from filterd.state.settings import StateSettings
 
@@ -95,7 +96,9 @@ class ServerState:
         found = (one for one in self._all(kind, now, value) if wanted is None or wanted(one))
         return heapq.nlargest(limit, found, key=lambda entry: entry.first)
 
-    def add(self, additions: Sequence[Addition], now: float) -> Counted:
+    def add(
+        self, additions: Sequence[Addition], now: float, once: CountOnce | None = None
+    ) -> Counted:
         """See `SharedState`."""
         merged: dict[tuple[StateKey, int], tuple[float, float | None]] = {}
         for one in additions:
@@ -104,13 +107,14 @@ class ServerState:
             merged[one.key, one.seconds] = amount + one.amount, min(limits, default=None)
         if not merged:
             return Counted(())
-        arguments: list[Any] = [repr(now)]
+        arguments: list[Any] = [repr(now), *_once_arguments(once)]
         for (_key, seconds), (amount, limit) in merged.items():
             given = _NO_LIMIT if limit is None else repr(limit)
             arguments += [slot_of(now, seconds), seconds, repr(amount), given]
         with self._asking():
+            marks = f"{self._prefix}:once:{once.place if once is not None else ''}"
             lines, numbers = self._count_script(
-                keys=[self._count_key(*place) for place in merged], args=arguments
+                keys=[marks, *(self._count_key(*place) for place in merged)], args=arguments
             )
         found = {place: _window(place[1], line) for place, line in zip(merged, lines, strict=True)}
         exceeded = tuple(
@@ -118,6 +122,8 @@ class ServerState:
             for number, one in enumerate(additions)
             if one.limit is not None and found[one.key, one.seconds].at(now) > one.limit
         )
+        if once is not None and not numbers:
+            once.note()
         if numbers:
             found = {place: one.plus(-merged[place][0], now) for place, one in found.items()}
         return Counted(
@@ -203,6 +209,15 @@ class ServerState:
                 raise StateFullError("state.url: the server has no memory left") from error
             except redis.exceptions.RedisError as error:
                 raise StateError(f"state.url: {_cause(error)}") from error
+
+
+def _once_arguments(once: CountOnce | None) -> list[str]:
+    """For the script."""
+    if once is None:
+        return ["", "", "", "1"]
+    before = "".join(f"{one} " for one in once.before)
+    begin = once.question if once.repeated else ""
+    return [once.mark, before, begin, str(int(ONCE_SECONDS))]
 
 
 def _cause(error: Exception) -> str:

@@ -69,6 +69,16 @@ COUNT_ON = (
     .returning(*counts.columns)
 )
 """Counts on in a slot that was begun: no index has to be changed."""
+MARK_ON = (
+    sa.update(entries)
+    .where(
+        *(entries.c[n] == sa.bindparam(f"of_{n}") for n in ("kind", "name")),
+        entries.c.expires > sa.bindparam("now"),
+    )
+    .values(value=sa.bindparam("marks"))
+    .returning(entries.c.value)
+)
+"""Another value for an entry, which lives as long as it would have: no index has to be changed."""
 FIND_ENTRY = sa.select(entries).where(
     *(entries.c[name] == sa.bindparam(name) for name in ("kind", "name"))
 )

@@ -25,6 +25,7 @@ from filterd.database.engine import BrokenDatabaseError, Database, DatabaseError
 from filterd.database.sqlite import COMPANIONS
 from filterd.state.availability import RETRY_SECONDS, Availability
 from filterd.state.facts import (
+    VALUE_LIMIT,
     Addition,
     Counted,
     StateEntry,
@@ -33,6 +34,7 @@ from filterd.state.facts import (
     StateKey,
     Window,
 )
+from filterd.state.once import ONCE, ONCE_SECONDS, CountOnce
 from filterd.state.schema import counts, entries, schema
 from filterd.state.settings import StateSettings
 from filterd.state.statements import (
@@ -41,6 +43,7 @@ from filterd.state.statements import (
     EXPIRE_BATCH,
     FIND_COUNT,
     FIND_ENTRY,
+    MARK_ON,
     PUT,
     TOUCH,
     count_row,
@@ -138,7 +141,9 @@ class SqlState:
             found = (entry for entry in map(entry_of, rows) if wanted is None or wanted(entry))
             return list(islice(found, limit))
 
-    def add(self, additions: Sequence[Addition], now: float) -> Counted:
+    def add(
+        self, additions: Sequence[Addition], now: float, once: CountOnce | None = None
+    ) -> Counted:
         """See `SharedState`."""
         amounts: dict[tuple[StateKey, int], float] = {}
         for one in additions:
@@ -154,6 +159,11 @@ class SqlState:
         found: dict[tuple[StateKey, int], Window] = {}
 
         def counted(asked: Statements) -> None:
+            before = [] if once is None else _marks(asked, once, now)
+            if once is not None and once.mark in before:
+                for place, _row in rows:
+                    found[place] = _window(asked, *place)
+                return
             for place, row in rows:
                 found[place] = window_of(_count(asked, row))
             exceeded = tuple(
@@ -163,10 +173,14 @@ class SqlState:
             )
             if exceeded:
                 raise _NoRoomError(exceeded)
+            if once is not None:
+                _mark(asked, once.place, " ".join((*before, once.mark)), now)
 
         exceeded: tuple[int, ...] = ()
         try:
             self._write(counted, now)
+            if once is not None:
+                once.note()
         except _NoRoomError as error:
             exceeded = error.exceeded
             found = {place: one.plus(-amounts[place], now) for place, one in found.items()}
@@ -174,13 +188,7 @@ class SqlState:
 
     def windows(self, wanted: Sequence[tuple[StateKey, int]]) -> list[Window]:
         """See `SharedState`."""
-
-        def found(asked: Statements, key: StateKey, seconds: int) -> Window:
-            place = {"kind": key.kind, "name": key.name, "seconds": seconds}
-            rows = asked.rows(FIND_COUNT, place)
-            return window_of(rows[0]) if rows else Window(seconds)
-
-        return self._read(lambda asked: [found(asked, *place) for place in wanted])
+        return self._read(lambda asked: [_window(asked, *place) for place in wanted])
 
     def clear(self, key: StateKey) -> bool:
         """See `SharedState`."""
@@ -350,6 +358,29 @@ def _count(asked: Statements, row: dict[str, Any]) -> Row:
         if rows := asked.rows(COUNT_ON, {**of, "amount": row["latest"]}):
             return rows[0]
     return asked.rows(COUNT[asked.dialect], row)[0]
+
+
+def _window(asked: Statements, key: StateKey, seconds: int) -> Window:
+    place = {"kind": key.kind, "name": key.name, "seconds": seconds}
+    rows = asked.rows(FIND_COUNT, place)
+    return window_of(rows[0]) if rows else Window(seconds)
+
+
+def _marks(asked: Statements, once: CountOnce, now: float) -> list[str]:
+    """What was counted for the same question."""
+    if not once.repeated:
+        return once.before
+    rows = asked.rows(FIND_ENTRY, {"kind": ONCE, "name": once.place})
+    entry = entry_of(rows[0]) if rows else None
+    return [] if entry is None or entry.expires <= now else once.marks(entry.value)
+
+
+def _mark(asked: Statements, place: str, value: str, now: float) -> None:
+    """Keep the marks of a question in the place of the one before."""
+    row = {"of_kind": ONCE, "of_name": place, "now": now, "marks": value[:VALUE_LIMIT]}
+    if not asked.rows(MARK_ON, row):
+        row = entry_row(StateKey(ONCE, place), now, ONCE_SECONDS, value)
+        asked.rows(PUT[asked.dialect], row)
 
 
 class _NoRoomError(Exception):

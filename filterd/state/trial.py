@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 
 from filterd.state.facts import Addition, Counted, SharedState, StateEntry, StateKey, Window
+from filterd.state.once import CountOnce
 
 
 class TrialState:
@@ -79,7 +80,12 @@ class TrialState:
         ]
         return sorted(found, key=lambda entry: (-entry.first, entry.key))[:limit]
 
-    def add(self, additions: Sequence[Addition], now: float) -> Counted:
+    def add(
+        self,
+        additions: Sequence[Addition],
+        now: float,
+        once: CountOnce | None = None,  # noqa: ARG002  (nobody asks a trial again)
+    ) -> Counted:
         """See `SharedState`."""
         with self._mutex:
             before = self.windows([(one.key, one.seconds) for one in additions])

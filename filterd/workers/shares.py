@@ -16,9 +16,11 @@ IPV6_BITS = 64
 
 @dataclass(slots=True)
 class _Share:
-    """One client's. users: threads that have a place or wait for one."""
+    """One client's. free: places. changed: where threads wait for one, None before one had to.
+    users: threads that have a place or wait for one."""
 
-    places: threading.Semaphore
+    free: int
+    changed: threading.Condition | None = None
     users: int = 0
 
 
@@ -38,20 +40,35 @@ class Shares:
         with self._lock:
             share = self._shares.get(client)
             if share is None:
-                share = self._shares[client] = _Share(threading.Semaphore(self._places))
+                share = self._shares[client] = _Share(self._places)
             share.users += 1
-        try:
-            if not share.places.acquire(timeout=max(end - time.monotonic(), 0)):
-                raise TimeoutError("too many questions about this client are under way")
             try:
-                yield
-            finally:
-                share.places.release()
+                self._take(share, end)
+            except TimeoutError:
+                self._leave(client, share)
+                raise
+        try:
+            yield
         finally:
             with self._lock:
-                share.users -= 1
-                if not share.users:
-                    del self._shares[client]
+                share.free += 1
+                if share.changed is not None:
+                    share.changed.notify()
+                self._leave(client, share)
+
+    def _take(self, share: _Share, end: float) -> None:
+        if not share.free:
+            if share.changed is None:
+                share.changed = threading.Condition(self._lock)
+            left = max(end - time.monotonic(), 0)
+            if not share.changed.wait_for(lambda: share.free > 0, left):
+                raise TimeoutError("too many questions about this client are under way")
+        share.free -= 1
+
+    def _leave(self, client: str, share: _Share) -> None:
+        share.users -= 1
+        if not share.users:
+            del self._shares[client]
 
     @property
     def clients(self) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from filterd.chain.checks import AnswerError, check_reply, field_name, field_value
 from filterd.chain.findings import Findings
@@ -35,11 +35,20 @@ LONGEST = 1e9
 """Milliseconds; a process that says more is not to be believed."""
 
 
+class QuestionCounts(NamedTuple):
+    """Names what filters count for a question, the same where it is put again. place: where no two
+    questions are under way; `""` where nobody puts it again. repeated: it was put before."""
+
+    place: str = ""
+    number: int = 0
+    repeated: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class StageQuestion:
     """What a stage process is asked: a stage, and the filters to ask in order. begun: how many of
     the envelope's recipients the process knows already. timeout: seconds for all filters. hurry:
-    each answer is to come at once, not with the others."""
+    each answer is to come at once, not with the others. counts: under which name filters count."""
 
     number: int
     session: Session
@@ -48,6 +57,7 @@ class StageQuestion:
     recipient: Recipient | None = None
     begun: int = 0
     hurry: bool = False
+    counts: QuestionCounts = QuestionCounts()
 
 
 def encode_question(question: StageQuestion) -> bytes:
@@ -61,6 +71,7 @@ def encode_question(question: StageQuestion) -> bytes:
             "timeout": question.timeout,
             "recipient": None if one is None else _plain(one),
             "hurry": question.hurry,
+            "counts": question.counts,
         }
     ).encode()
 
@@ -93,6 +104,7 @@ def decode_question(value: dict[str, Any], known: Sequence[Recipient]) -> StageQ
         None if one is None else _recipient(one),
         value["begun"],
         value["hurry"],
+        QuestionCounts(*value["counts"]),
     )
 
 

@@ -14,6 +14,7 @@ import logging
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -25,8 +26,14 @@ from filterd.chain.stage_chain import StageAnswer
 from filterd.chain.stages import Session, Stage
 from filterd.chain.verdict import NO_OPINION, Failure, FailureKind
 from filterd.message import Recipient
+from filterd.message.ids import new_id
 from filterd.workers.shares import Shares
-from filterd.workers.stage_codec import StageQuestion, encode_question, encode_reported
+from filterd.workers.stage_codec import (
+    QuestionCounts,
+    StageQuestion,
+    encode_question,
+    encode_reported,
+)
 from filterd.workers.stage_process import PendingQuestion, StageProcess
 
 log = logging.getLogger(__name__)
@@ -63,11 +70,13 @@ class PoolClosedError(Exception):
 
 @dataclass(slots=True)
 class Told:
-    """What the process that a session asked last knows of it."""
+    """What the process that a session asked last knows of it. counts: under which name filters
+    count for the question that is under way, None before it was put."""
 
     process: StageProcess | None = None
     transaction: str = ""
     recipients: int = 0
+    counts: QuestionCounts | None = None
 
 
 class _Lost(Exception):  # noqa: N818  (it says what happened, and is never seen outside)
@@ -106,6 +115,7 @@ class StagePool:
         self._unwanted = 0
         self._closed = False
         self._numbers = itertools.count(1)
+        self._places: deque[str] = deque()
         self._slots = threading.BoundedSemaphore(threads)
         self._shares = Shares(max(threads // CLIENT_SHARE, 1))
         self._alone_slots = threading.BoundedSemaphore(ALONE_LIMIT)
@@ -167,10 +177,15 @@ class StagePool:
         end: float,
     ) -> list[StageAnswer]:
         left, answers, alone = [*links], list[StageAnswer](), False
+        if told.counts is None:
+            told.counts = self._free_place()
+        else:
+            # Another fork server was asked, and has ended.
+            told.counts = told.counts._replace(repeated=True)
         while left:
             try:
+                asked = {name: links[name] for name in left}
                 with self._process(end, alone=alone) as process:
-                    asked = {name: links[name] for name in left}
                     found, refused = self._converse(
                         process, session, asked, recipient, told, end, hurry=alone
                     )
@@ -187,10 +202,24 @@ class StagePool:
                     found.append(_failed(left[len(found)], lost.kind, lost.detail))
                 else:
                     alone, end = True, time.monotonic() + self._timeout
+                    told.counts = told.counts._replace(repeated=True)
             answers += found
             left = [] if refused else left[len(found) :]
-            session = _with(session, found)
+            if left:
+                session = _with(session, found)
+        if all(one.failure is None for one in answers):
+            # Of one that is late a thread may go on, and count there.
+            self._places.append(told.counts.place)
+        told.counts = None
         return answers
+
+    def _free_place(self) -> QuestionCounts:
+        """A place where no question is under way, and a number for the next one there."""
+        try:
+            place = self._places.pop()
+        except IndexError:
+            place = new_id()
+        return QuestionCounts(place, next(self._numbers))
 
     @contextlib.contextmanager
     def _process(self, end: float, *, alone: bool) -> Iterator[StageProcess]:
@@ -250,6 +279,7 @@ class StagePool:
             recipient,
             begun,
             hurry,
+            told.counts or QuestionCounts(),
         )
         told.process, told.transaction = process, session.transaction
         told.recipients = len(session.envelope.recipients)

@@ -26,12 +26,13 @@ import socket
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from filterd.chain.report_codec import written
 from filterd.chain.stage_chain import StageAnswer, StageChain
 from filterd.message import Recipient
+from filterd.state.once import Counting
 from filterd.workers.frames import Frames
 from filterd.workers.framing import FrameError
 from filterd.workers.stage_codec import (
@@ -219,8 +220,10 @@ class StageServer:
         saying = _Saying(question.number, line, self._frames, hurried=question.hurry)
         self._open[question.number] = saying
         try:
+            counts = question.counts
+            counting = Counting(counts.place, counts.number, repeated=counts.repeated)
             answers = self._chain.ask(
-                question.session,
+                replace(question.session, counting=counting),
                 known.memory,
                 question.filters,
                 question.timeout,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from filterd.state.facts import Addition, Counted, StateEntry, StateFullError, StateKey
+from filterd.state.once import CountOnce
 from filterd.state.trial import TrialState
 
 
@@ -21,9 +22,11 @@ class FullState(TrialState):
         self._require_room()
         return super().put(key, now, lifetime, value)
 
-    def add(self, additions: Sequence[Addition], now: float) -> Counted:
+    def add(
+        self, additions: Sequence[Addition], now: float, once: CountOnce | None = None
+    ) -> Counted:
         self._require_room()
-        return super().add(additions, now)
+        return super().add(additions, now, once)
 
     def _require_room(self) -> None:
         if self.is_full:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from filterd.filters.rates.settings import Party, RateLimit, RefusedShare
 from filterd.state.facts import Addition, SharedState, StateEntry, StateKey, state_key
+from filterd.state.once import CountOnce
 
 COUNT, HELD = "rate", "rate_held"
 """Kinds of counts, and of the entries of those whose mail is held."""
@@ -59,9 +60,11 @@ class RateCounts:
     def __init__(self, state: SharedState) -> None:
         self._state = state
 
-    def charge(self, charges: Sequence[Charge], now: float) -> list[Exceeded]:
+    def charge(
+        self, charges: Sequence[Charge], now: float, once: CountOnce | None = None
+    ) -> list[Exceeded]:
         """Count all of it; or nothing, and say which limits have no room. An amount that is above
-        its limit has room where nothing was counted yet."""
+        its limit has room where nothing was counted yet. once: see `SharedState.add`."""
         amounts: dict[tuple[RateLimit, str], float] = {}
         for one in charges:
             place = one.limit, one.party
@@ -74,6 +77,7 @@ class RateCounts:
                 for (limit, party), amount in amounts.items()
             ],
             now,
+            once,
         )
         places = list(amounts)
         found = []

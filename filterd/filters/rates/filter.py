@@ -20,6 +20,7 @@ from filterd.filters.rates.parties import Parties, envelope_of
 from filterd.filters.rates.settings import DEFER, HOLD, OF_RECIPIENTS, RateLimit, RatesSettings
 from filterd.filters.rates.symbols import ACCOUNT_HELD, EXCEEDED
 from filterd.message import Envelope, Message, Recipient
+from filterd.state.once import Counting
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Rates:
 
     def recipient(self, session: Session, recipient: Recipient) -> Verdict:
         """Count a recipient. Raises StateError."""
-        return self._charged(session.envelope, _at_rcpt, [recipient])
+        return self._charged(session.envelope, _at_rcpt, [recipient], counting=session.counting)
 
     def data(self, session: Session) -> Verdict:
         """Count a message, and hold it if its sender's mail is held. Raises StateError."""
@@ -72,7 +73,7 @@ class Rates:
             return NO_OPINION
         held = self._held(envelope)
         # Also of mail that is held: a stolen account must not fill the quarantine.
-        charged = self._charged(envelope, _at_data)
+        charged = self._charged(envelope, _at_data, counting=session.counting)
         return charged if held is NO_OPINION or charged.action is Action.TEMPFAIL else held
 
     def examine(self, message: Message) -> Verdict:
@@ -116,6 +117,7 @@ class Rates:
         wanted: Callable[[RateLimit], bool],
         recipients: Iterable[Recipient] = (),
         amount: float = 1.0,
+        counting: Counting | None = None,
     ) -> Verdict:
         """Count for all limits of that kind, for the envelope's parties and for each recipient."""
         limits = [limit for limit in self.settings.limits if wanted(limit)]
@@ -130,7 +132,9 @@ class Rates:
         now = self._clock()
         # What is deferred comes again, and is not counted; what is held was taken, and is.
         for action in (DEFER, HOLD):
-            exceeded = self.counts.charge([c for c in charges if c.limit.action == action], now)
+            some = [one for one in charges if one.limit.action == action]
+            once = counting.next() if counting is not None else None
+            exceeded = self.counts.charge(some, now, once)
             if exceeded:
                 return _verdict(exceeded)
         return NO_OPINION

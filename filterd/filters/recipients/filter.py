@@ -83,7 +83,7 @@ class Recipients:
         if attacker is not None:
             addition = Addition(attacker, self.settings.attack_seconds)
             with _not_remembered(attacker.name):
-                self._services.state.add([addition], self._clock())
+                self._services.state.add([addition], self._clock(), session.counting.next())
         symbol = Symbol(UNKNOWN, 0.0, f"{mailbox}: not known to {who}")
         return Verdict(Action.REJECT, (symbol,), reply=replies.RECIPIENT)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,8 @@ from filterd.chain.stages import Session
 from filterd.chain.verdict import Action
 from filterd.daemon.service import Service
 from filterd.daemon.stages import SessionStages
+from filterd.filters.rates.counting import COUNT
+from filterd.filters.rates.settings import RateLimit
 from filterd.history import History
 from filterd.history.query import HistoryQuery
 from filterd.history.settings import HistorySettings
@@ -26,6 +29,9 @@ from filterd.milter.constants import Command, Steps
 from filterd.milter.negotiation import Negotiation
 from filterd.replay.cases import Case
 from filterd.replay.wire import DaemonClient
+from filterd.state.facts import state_key
+from filterd.state.opening import open_state
+from filterd.state.settings import StateSettings
 from tests.helpers.daemon import NewDaemon, RunningDaemon
 from tests.helpers.gate import Gate
 from tests.helpers.milter import MilterClient, Outcome
@@ -214,6 +220,42 @@ def test_a_failure_costs_one_opinion(
     assert client.told(Rcpt((b"<joe@mx.example.test>",))) == "continue"
     client.content()
     assert symbols(client.end()) == " Yes, score=5.0 required=5.0 tests=POINTS_SENDER"
+
+
+COUNTING = """\
+[state]
+file = "{state}"
+[filters.rates]
+limits = [{{ by = "client", count = "recipients", most = 100 }}]
+[filters.staged]
+timeout = 1.0
+on_error = "continue"
+[stages]
+timeout = 2.0
+"""
+
+
+@pytest.mark.parametrize("order", ["segfault", "deaf"])
+def test_what_was_counted_counts_once_though_its_process_ends(
+    new_daemon: NewDaemon, tmp_path: Path, order: str
+) -> None:
+    """`rates` has counted the recipient when `staged` takes the process down; it is asked again,
+    and so is every filter of the same question, in a process that ends as well."""
+    file = tmp_path / "state.sqlite3"
+    daemon = new_daemon(filters='["rates", "staged"]', more=COUNTING.format(state=file), count=1)
+    with MilterClient(daemon.socket) as client:
+        client.hello(b"ok")
+        client.say(Mail((b"<ann@a.example>",)))
+        for name in ("joe", order, "sue"):
+            recipient = Rcpt((f"<{name}@mx.example.test>".encode(),))
+            assert client.told(recipient) == "continue"
+    assert len(daemon.lines("filter=staged failed")) == 1
+    limit = RateLimit(by="client", count="recipients", most=100)
+    state = open_state(StateSettings(), file)
+    key = state_key(COUNT, limit.title, "192.0.2.7")
+    (window,) = state.windows([(key, limit.seconds)])
+    assert window.at(time.time()) == 3.0
+    state.close()
 
 
 def test_refusals_are_counted_and_recorded(new_daemon: NewDaemon) -> None:

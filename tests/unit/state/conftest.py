@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from filterd.state.settings import StateSettings
 from filterd.state.trial import TrialState
 from tests.helpers.postgresql import emptied
 from tests.helpers.process import folder
-from tests.helpers.servers.redis_server import RedisServer
+from tests.helpers.servers.redis_server import RedisServer, ValkeyServer
 
 
 @pytest.fixture(scope="session")
@@ -36,15 +37,41 @@ def redis(redis_server: RedisServer) -> str:
     return redis_server.url
 
 
-@pytest.fixture(params=["sqlite", "redis", "postgresql", "trial"])
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[ValkeyServer]:
+    """One for all tests."""
+    pytest.importorskip("redis", reason="redis is not installed")
+    with folder("valkey") as place:
+        server = ValkeyServer(place)
+        server.start()
+        yield server
+
+
+@pytest.fixture
+def valkey(valkey_server: ValkeyServer) -> str:
+    """The same of a Valkey server."""
+    import redis as library
+
+    with library.Redis(port=valkey_server.port) as client:
+        client.flushall()
+    return valkey_server.url
+
+
+HAS_VALKEY = shutil.which("valkey-server") is not None
+"""Debian 12 has no package of it."""
+
+
+@pytest.fixture(
+    params=["sqlite", "redis", *(["valkey"] if HAS_VALKEY else []), "postgresql", "trial"]
+)
 def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SharedState]:
     """Each store in turn."""
     if request.param == "trial":
         yield TrialState()
         return
     url = ""
-    if request.param == "redis":
-        url = request.getfixturevalue("redis")
+    if request.param in ("redis", "valkey"):
+        url = request.getfixturevalue(request.param)
     elif request.param == "postgresql":
         url = emptied(request.getfixturevalue("postgresql"))
     opened = open_state(StateSettings(url=url), tmp_path / "state.sqlite3")

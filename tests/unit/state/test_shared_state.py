@@ -9,13 +9,16 @@ from pathlib import Path
 import pytest
 
 from filterd.state.facts import Addition, SharedState, StateEntry, StateKey, Window, state_key
+from filterd.state.once import Counting
 from filterd.state.opening import open_trial
 from filterd.state.settings import StateSettings
 from filterd.state.trial import TrialState
+from tests.unit.state.conftest import HAS_VALKEY
 
 NOW = 1_700_000_000.0
 KEY = StateKey("greylist", "192.0.2.0/24\tann@a.example\tjoe@mx.example")
 USER = StateKey("rates", "user joe")
+SHARED = ["sqlite", "redis", "postgresql", *(["valkey"] if HAS_VALKEY else [])]
 
 
 def test_what_is_not_there(state: SharedState) -> None:
@@ -182,3 +185,64 @@ def test_a_trial_makes_no_file(tmp_path: Path) -> None:
     file = tmp_path / "folder" / "state.sqlite3"
     assert open_trial(StateSettings(), file).touch(KEY, NOW, 10).count == 1
     assert not file.parent.exists()
+
+
+def counted(state: SharedState, key: StateKey) -> float:
+    """What was counted there in a minute."""
+    return state.windows([(key, 60)])[0].at(NOW)
+
+
+@pytest.mark.parametrize("state", SHARED, indirect=True)
+def test_what_is_counted_for_a_question_counts_once_however_often_it_is_put(
+    state: SharedState,
+) -> None:
+    one, other = state_key("rate", "one"), state_key("rate", "other")
+    first = Counting("place", 7)
+    first.begin("rates")
+    state.add([Addition(one, 60)], NOW, first.next())
+
+    # The process ends; another one is asked the same, and comes further.
+    again = Counting("place", 7, repeated=True)
+    again.begin("rates")
+    found = state.add([Addition(one, 60, 1.0, 1.0)], NOW + 1, again.next())
+    assert (found.exceeded, found.windows[0].at(NOW)) == ((), 1.0)
+    state.add([Addition(other, 60)], NOW + 1, again.next())
+
+    # So does that one, and a third.
+    third = Counting("place", 7, repeated=True)
+    third.begin("rates")
+    for key in (one, other):
+        state.add([Addition(key, 60)], NOW + 2, third.next())
+    third.begin("recipients")
+    state.add([Addition(other, 60)], NOW + 2, third.next())
+
+    assert [counted(state, one), counted(state, other)] == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("state", SHARED, indirect=True)
+def test_the_next_question_in_its_place_is_another(state: SharedState) -> None:
+    key = state_key("rate", "one")
+    for number, place in ((7, "here"), (8, "here"), (8, "there"), (77, "here")):
+        counting = Counting(place, number, repeated=True)
+        counting.begin("rates")
+        state.add([Addition(key, 60)], NOW, counting.next())
+
+    assert counted(state, key) == 4.0
+
+
+@pytest.mark.parametrize("state", SHARED, indirect=True)
+def test_what_had_no_room_was_not_counted_and_is_not_taken_for_it(state: SharedState) -> None:
+    full, key = state_key("rate", "full"), state_key("rate", "one")
+    for repeated in (False, True):
+        counting = Counting("place", 7, repeated=repeated)
+        counting.begin("rates")
+        found = state.add([Addition(full, 60, 1.0, 0.5)], NOW, counting.next())
+        assert found.exceeded == (0,)
+        counting.begin("recipients")
+        state.add([Addition(key, 60)], NOW, counting.next())
+
+    assert [counted(state, full), counted(state, key)] == [0.0, 1.0]
+
+
+def test_without_a_place_nothing_is_marked() -> None:
+    assert Counting().next() is None

@@ -396,7 +396,12 @@ def test_any_octets_are_refused_in_order(head: bytes) -> None:
 
 @given(
     st.binary(min_size=1, max_size=40),
-    st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40), st.binary(max_size=5)), max_size=4),
+    # Of two that put something before the same octet, the order is that of the edits.
+    st.lists(
+        st.tuples(st.integers(0, 40), st.integers(0, 40), st.binary(max_size=5)),
+        max_size=4,
+        unique_by=lambda one: one[:2],
+    ),
 )
 @example(b"old", [(0, 0, b"put before, "), (0, 3, b"new")])
 def test_splices_change_their_octets_and_no_other(
