@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from tests.helpers.process import Program, answers, free_port, listens, require
+
+HAS_VALKEY = shutil.which("valkey-server") is not None
+"""Debian 12 has no package of it."""
 
 
 class RedisServer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from filterd.state.settings import StateSettings
 from filterd.state.trial import TrialState
 from tests.helpers.postgresql import emptied
 from tests.helpers.process import folder
-from tests.helpers.servers.redis_server import RedisServer, ValkeyServer
+from tests.helpers.servers.redis_server import HAS_VALKEY, RedisServer, ValkeyServer
 
 
 @pytest.fixture(scope="session")
@@ -55,10 +54,6 @@ def valkey(valkey_server: ValkeyServer) -> str:
     with library.Redis(port=valkey_server.port) as client:
         client.flushall()
     return valkey_server.url
-
-
-HAS_VALKEY = shutil.which("valkey-server") is not None
-"""Debian 12 has no package of it."""
 
 
 @pytest.fixture(

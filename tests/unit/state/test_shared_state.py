@@ -13,7 +13,7 @@ from filterd.state.once import Counting
 from filterd.state.opening import open_trial
 from filterd.state.settings import StateSettings
 from filterd.state.trial import TrialState
-from tests.unit.state.conftest import HAS_VALKEY
+from tests.helpers.servers.redis_server import HAS_VALKEY
 
 NOW = 1_700_000_000.0
 KEY = StateKey("greylist", "192.0.2.0/24\tann@a.example\tjoe@mx.example")
