@@ -195,12 +195,12 @@ class SessionHandler:
         if session.is_useless:
             return ["ENHANCEDSTATUSCODES"]
         personality, forbidden = self._server.personality, session.options.forbidden
-        announced = personality.announced(forbidden)
-        if self._server.tls is not None and not session.secure and "notls" not in forbidden:
-            announced.insert(-1, "STARTTLS")
-        if self._session.may_log_in:
-            announced.insert(-1, f"AUTH {' '.join(MECHANISMS)}")
-        return announced
+        may_encrypt = self._server.tls is not None and not session.secure
+        shown = {
+            "STARTTLS": "STARTTLS" if may_encrypt and "notls" not in forbidden else "",
+            "AUTH": f"AUTH {' '.join(MECHANISMS)}" if self._session.may_log_in else "",
+        }
+        return [line for one in personality.announced(forbidden) if (line := shown.get(one, one))]
 
     async def _start_tls(self, checks: SessionChecks) -> None:
         """STARTTLS. Raises ConnectionError if it fails.

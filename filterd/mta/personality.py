@@ -18,6 +18,7 @@ from filterd.mta.mail.composer import Composer
 from filterd.mta.milters.answers import Filters
 from filterd.mta.milters.macros import ClientConnection, MacroTable
 from filterd.mta.milters.settings import InputMailFilter
+from filterd.mta.queue.times import QueueTimes
 from filterd.mta.smtp.checks import SessionChecks
 from filterd.mta.smtp.refusal_log import RefusalLine
 from filterd.mta.smtp.replies import Replies, SmtpReply
@@ -46,7 +47,7 @@ class Personality:
     """What it accepts from a client, and when it slows one down."""
 
     extensions: tuple[str, ...]
-    """What EHLO can announce; STARTTLS and AUTH go before the last."""
+    """What EHLO can announce, in order, STARTTLS and AUTH with the rest."""
 
     composer: Composer
     """The MTA's own header fields."""
@@ -95,6 +96,9 @@ class Personality:
 
     postmaster_copy: str = ""
     """Who gets a copy of each report to a sender, "" for nobody."""
+
+    waiting: QueueTimes = QueueTimes()
+    """How long mail may wait in the queue."""
 
     keeps_duplicates: bool = False
     """A recipient that a filter has added beside the client's gets the message twice."""

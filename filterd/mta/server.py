@@ -115,6 +115,7 @@ class ReferenceMta:
             self._executor,
             retry=settings.retry,
             bounce=self._bouncer(),
+            times=self._personality.waiting,
         )
         self._state = MtaState(
             settings=settings,
@@ -156,15 +157,22 @@ class ReferenceMta:
         self._listeners = (*listeners, *self._listeners[len(listeners) :])
         self._throttle = Throttle(personality.connections.throttle)
         self._state, self._personality, self.settings = state, personality, settings
-        self.queue.reconfigure(router, retry=settings.retry, bounce=self._bouncer())
+        self.queue.reconfigure(
+            router,
+            retry=settings.retry,
+            bounce=self._bouncer(),
+            times=personality.waiting,
+        )
 
     def _bouncer(self) -> Bouncer:
         return Bouncer(
             self.settings.hostname,
             self._personality.queue_id,
+            self._personality.waiting.reports,
             qualifies=not self._personality.rewrites_addresses,
             postmaster=self._personality.postmaster,
             copies=self._personality.postmaster_copy,
+            receipts="noreceipts" not in self.settings.forbidden,
         )
 
     async def __aexit__(self, *_: object) -> None:

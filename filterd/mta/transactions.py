@@ -384,20 +384,21 @@ class Transactions:
         targets = await self._asked(lambda: recipients.targets(named))
         if not targets:
             return CONTINUE
-        now = time.time()
+        now, message = time.time(), self._personality.composer.message(draft)
+        lifetime = self._personality.waiting.lifetime(message) or settings.expire
         entry = QueueEntry(
             draft.queue_id,
             draft.sender.address,
             targets,
             arrived=now,
             due=now + settings.retry if waits else 0.0,
-            expires=now + settings.expire,
+            expires=now + lifetime,
             held=draft.quarantine,
             sender_parameters=draft.sender.parameters,
             macros=self._macros.persistent(),
         )
         try:
-            await self._server.queue.submit(entry, self._personality.composer.message(draft))
+            await self._server.queue.submit(entry, message)
         except OSError as error:
             log.error("%s: queue: %s", draft.queue_id, error)
             return SmtpReply.of("452 4.3.1 Insufficient system storage")

@@ -132,6 +132,10 @@ class SmtpClient:
         """Whether the server named an extension: `DSN`."""
         return self._smtp.has_extn(extension)
 
+    def argument(self, extension: str) -> str:
+        """What the server said behind the name of an extension, "" for nothing."""
+        return self._smtp.esmtp_features.get(extension.lower(), "").strip()
+
     def command(self, line: bytes | str) -> ServerReply:
         """Send one command and return the reply. Text is sent as the octets that it was read
         from."""

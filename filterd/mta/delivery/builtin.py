@@ -18,6 +18,7 @@ from filterd.mta.mail.address import (
     to_octets,
     unrouted,
 )
+from filterd.mta.mail.deliver_by import DeliverBy
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.mail.header import take_return_path
 from filterd.mta.settings import MtaSettings
@@ -63,6 +64,8 @@ class RelayMailer:
             take_return_path(message)[1],
             body=words["BODY"],
             dsn=(dsn, (notice,)),
+            by=DeliverBy.of(entry.sender_parameters),
+            arrived=entry.arrived,
         )
         (result,) = self._smtp.deliver(mail)
         if isinstance(result, DeliveryError):

@@ -16,6 +16,19 @@ POSTMASTER = "postmaster"
 """Gets reports about reports that failed; a local name, RFC 5321 §4.5.1."""
 
 
+class Sent(str):
+    """Where a message went, for the log. offered: the extensions of the server that has it, in
+    upper case; none for what is no server."""
+
+    offered: frozenset[str] = frozenset()
+
+    @classmethod
+    def to(cls, place: str, offered: frozenset[str]) -> Sent:
+        sent = cls(place)
+        sent.offered = offered
+        return sent
+
+
 class DeliveryError(Exception):
     """A delivery failed. temporary: another attempt may help. code: RFC 3463.
 
@@ -49,12 +62,18 @@ Failures = list[tuple[Target, DeliveryError]]
 @dataclass(frozen=True, slots=True)
 class DeliveryOutcome:
     """What became of one recipient. mailer, place: where it was delivered, for the log. error: why
-    it was not."""
+    it was not. is_local: the mailer puts it into a mailbox."""
 
     target: Target
     mailer: str = ""
     place: str = ""
     error: DeliveryError | None = None
+    is_local: bool = False
+
+    @property
+    def offered(self) -> frozenset[str]:
+        """The extensions of the server that has the message."""
+        return self.place.offered if isinstance(self.place, Sent) else frozenset()
 
 
 class Mailer(Protocol):
@@ -107,7 +126,7 @@ def deliver_each(
         except DeliveryError as error:
             yield DeliveryOutcome(target, error=error)
         else:
-            yield DeliveryOutcome(target, route.mailer, place)
+            yield DeliveryOutcome(target, route.mailer, place, is_local=route.mailer == "local")
 
 
 def sender_for(entry: QueueEntry, target: Target) -> str:

@@ -6,11 +6,14 @@ may be served, refused, or put off.
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from filterd.mta.delivery.refusals import refusal
-from filterd.mta.delivery.router import DeliveryError
+from filterd.mta.delivery.router import DeliveryError, Sent
+from filterd.mta.mail.deliver_by import DeliverBy
 from filterd.smtp.client import ServerReply, SmtpClient, SmtpError, stuffed
 
 CONNECT_TIMEOUT = 60.0
@@ -19,7 +22,10 @@ CONNECT_TIMEOUT = 60.0
 SEND_TIMEOUT = 600.0
 """Seconds for one message, the wait after the final dot (RFC 5321 §4.5.3.2.6) included."""
 
-Result = str | DeliveryError
+EXTENSIONS = ("DSN", "DELIVERBY")
+"""Extensions of the next server that decide what the sender hears from this one."""
+
+Result = Sent | DeliveryError
 """What became of one recipient: the place it went to, for the log, or why it did not."""
 
 
@@ -30,7 +36,8 @@ class OutgoingMail:
     message: LF line ends. path: what stands in front of the sender, for mailers with the flag `p`.
     body: what the body is, `8BITMIME`, where the server wants to know. dsn: parameters of RFC 3461
     for a server that knows them, of the sender and of each recipient. for_seven: makes the message
-    for a server without 8BITMIME, None if that one gets it as it is.
+    for a server without 8BITMIME, None if that one gets it as it is. by: when it must be delivered,
+    counted from arrived (seconds since the epoch).
     """
 
     sender: str
@@ -40,6 +47,8 @@ class OutgoingMail:
     body: str = ""
     dsn: tuple[str, tuple[str, ...]] = ("", ())
     for_seven: Callable[[], bytes] | None = None
+    by: DeliverBy | None = None
+    arrived: float = 0.0
 
 
 def conversation(
@@ -62,6 +71,7 @@ def conversation(
         raise DeliveryError(str(error), temporary=True, code="4.4.1") from None
     try:
         with client.within(SEND_TIMEOUT):
+            _check_time(client, mail)
             seven = None if client.offers("8BITMIME") else mail.for_seven
             wire = wired(mail.message if seven is None else seven())
             return _transaction(client, host, mail, wire, lmtp=lmtp)
@@ -80,15 +90,16 @@ def _transaction(
     reply = client.command(f"MAIL FROM:<{sender}>{_parameters(client, mail, wire)}")
     if not _is_good(reply):
         raise refusal(client, host, reply, "MAIL")
-    notices = mail.dsn[1] if client.offers("DSN") and mail.dsn[1] else ("",) * len(mail.recipients)
+    notices = _notices(client, mail)
     replies = [
         client.command(f"RCPT TO:<{one}>{notice}")
         for one, notice in zip(mail.recipients, notices, strict=True)
     ]
     results: list[Result] = [
-        host if one.code in (250, 251) else refusal(client, host, one, "RCPT") for one in replies
+        Sent(host) if one.code in (250, 251) else refusal(client, host, one, "RCPT")
+        for one in replies
     ]
-    if not any(isinstance(one, str) for one in results):
+    if not any(isinstance(one, Sent) for one in results):
         client.command("RSET")
         return results
     last = client.command("DATA")
@@ -98,9 +109,9 @@ def _transaction(
     else:
         client.send(stuffed(wire))
         if lmtp:
-            return [_final(client, host) if isinstance(one, str) else one for one in results]
+            return [_final(client, host) if isinstance(one, Sent) else one for one in results]
         final = _result(client, host, client.reply())
-    return [final if isinstance(one, str) else one for one in results]
+    return [final if isinstance(one, Sent) else one for one in results]
 
 
 def _final(client: SmtpClient, host: str) -> Result:
@@ -116,7 +127,50 @@ def _parameters(client: SmtpClient, mail: OutgoingMail, wire: bytes) -> str:
     """What MAIL says of the message, where the server knows such words."""
     size = f" SIZE={len(wire)}" if client.offers("SIZE") else ""
     body = f" BODY={mail.body}" if mail.body and client.offers("8BITMIME") else ""
-    return size + body + (mail.dsn[0] if client.offers("DSN") else "")
+    dsn = mail.dsn[0] if client.offers("DSN") else ""
+    by = ""
+    if mail.by is not None and client.offers("DELIVERBY"):
+        by = f" {mail.by.parameter(time.time() - mail.arrived)}"
+    return size + body + dsn + by
+
+
+def _check_time(client: SmtpClient, mail: OutgoingMail) -> None:
+    """Mail that must come back if it is late goes only to a server that knows of it, and can be in
+    time (RFC 2852 §4.1.4.1). Raises DeliveryError."""
+    if mail.by is None or not mail.by.returns:
+        return
+    left = mail.by.left(time.time() - mail.arrived)
+    shortest = client.argument("DELIVERBY")
+    least = int(shortest) if shortest.isdecimal() and len(shortest) < 12 else 0
+    if not client.offers("DELIVERBY"):
+        text = "Server does not support Deliver By"
+    elif left <= 0 or left < least:
+        text = f"Message can't be delivered in time; {left} < {max(least, 1)}"
+    else:
+        return
+    raise DeliveryError(text, temporary=False, code="5.4.7")
+
+
+def _notices(client: SmtpClient, mail: OutgoingMail) -> tuple[str, ...]:
+    """The parameters of each recipient, for a server that knows them."""
+    if not client.offers("DSN"):
+        return ("",) * len(mail.recipients)
+    given = mail.dsn[1] or ("",) * len(mail.recipients)
+    if mail.by is None or mail.by.returns or client.offers("DELIVERBY"):
+        return given
+    # RFC 2852 §4.1.4.2: that mail is late is told by the server that has it.
+    return tuple(map(_with_delay, given))
+
+
+def _with_delay(parameters: str) -> str:
+    """The parameters with DELAY in NOTIFY, unless that is NEVER."""
+    found = re.search(r"(?i)(?<= NOTIFY=)\S+", parameters)
+    if found is None:
+        return f" NOTIFY=FAILURE,DELAY{parameters}"
+    words = found[0].upper().split(",")
+    if "NEVER" in words or "DELAY" in words:
+        return parameters
+    return f"{parameters[: found.end()]},DELAY{parameters[found.end() :]}"
 
 
 def _is_good(reply: ServerReply) -> bool:
@@ -126,5 +180,6 @@ def _is_good(reply: ServerReply) -> bool:
 def _result(client: SmtpClient, host: str, reply: ServerReply) -> Result:
     """What the reply to a whole message says."""
     if _is_good(reply):
-        return f"{host} ({reply.text})"
+        offered = frozenset(filter(client.offers, EXTENSIONS))
+        return Sent.to(f"{host} ({reply.text})", offered)
     return refusal(client, host, reply, "")

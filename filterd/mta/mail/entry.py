@@ -68,12 +68,18 @@ class QueueEntry:
     is_report: bool = False
     """It was made here, about mail that failed."""
 
+    warned: bool = False
+    """The sender knows that it is late."""
+
     macros: Mapping[str, str] = field(default_factory=dict)
     """Macros of the session that its delivery sees, by their names on the wire."""
 
     def encode(self) -> bytes:
         # asdict() copies deeply; this is on the way of every message.
         table = {name: getattr(self, name) for name in _ENTRY}
+        if not self.warned:
+            # As before there was such a mark: an older version can read it.
+            del table["warned"]
         table["targets"] = [{name: getattr(one, name) for name in _TARGET} for one in self.targets]
         return json.dumps({"format": FORMAT, **table}).encode("ascii")
 

@@ -34,7 +34,10 @@ def postfix(settings: MtaSettings) -> Personality:
     return Personality(
         replies=PostfixReplies(host),
         rules=RULES,
-        extensions=("PIPELINING", size, "VRFY", "ENHANCEDSTATUSCODES", "8BITMIME", "DSN"),
+        extensions=(
+            *("PIPELINING", size, "VRFY", "ENHANCEDSTATUSCODES", "8BITMIME"),
+            *("STARTTLS", "AUTH", "DSN"),
+        ),
         composer=PostfixComposer(host),
         queue_id=PostfixQueueIds().next,
         filters=lambda filters: PostfixFilters(filters, lists.get),

@@ -11,13 +11,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from filterd.mta.delivery.router import DeliveryError, DeliveryOutcome, Failures, Router, sender_for
+from filterd.mta.mail.deliver_by import DeliverBy
 from filterd.mta.mail.entry import QueueEntry
+from filterd.mta.queue.recipient_report import RecipientReport, failed, may_be_warned, success
 from filterd.mta.queue.spool import Spool, SpoolError
+from filterd.mta.queue.times import QueueTimes
 
 log = logging.getLogger("filterd.mta")
 
@@ -30,32 +33,53 @@ LOOK_INTERVAL = 5.0
 LONGEST_WAIT = 3600.0
 """Seconds between attempts at most."""
 
-Bounce = Callable[[QueueEntry, Failures, bytes], tuple[QueueEntry, bytes] | None]
-"""Makes the report to the sender about failed recipients, None if there is nobody to report to."""
+Bounce = Callable[[QueueEntry, Sequence[RecipientReport], bytes], tuple[QueueEntry, bytes] | None]
+"""Makes the report to the sender about its recipients, None if there is nobody to report to."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """What an attempt came to. left: recipients to be tried again. warned: the sender knows, or
+    hears by these reports, that it is late."""
+
+    left: Failures
+    reports: Sequence[RecipientReport]
+    warned: bool
 
 
 class QueueManager:
-    """Runs deliveries of one spool. retry: seconds to the first new attempt, then doubled."""
+    """Runs deliveries of one spool. retry: seconds to the first new attempt, then doubled. times:
+    how long mail may wait."""
 
     def __init__(
-        self, spool: Spool, router: Router, executor: Executor, *, retry: float, bounce: Bounce
+        self,
+        spool: Spool,
+        router: Router,
+        executor: Executor,
+        *,
+        retry: float,
+        bounce: Bounce,
+        times: QueueTimes = QueueTimes(),  # noqa: B008  (frozen)
     ) -> None:
         self._spool = spool
         self._router = router
         self._executor = executor
         self._retry = retry
         self._bounce = bounce
+        self._times = times
         self._slots = asyncio.Semaphore(PARALLEL)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._idle = asyncio.Event()
         self._idle.set()
-        self._unwritten: dict[str, tuple[Failures, Failures]] = {}
-        """What attempts came to that could not be written to the disk: deferred and failed
-        recipients."""
+        self._unwritten: dict[str, _Attempt] = {}
+        """What attempts came to that could not be written to the disk."""
 
-    def reconfigure(self, router: Router, *, retry: float, bounce: Bounce) -> None:
+    def reconfigure(
+        self, router: Router, *, retry: float, bounce: Bounce, times: QueueTimes
+    ) -> None:
         """Deliver by another configuration from the next attempt on."""
         self._router, self._retry, self._bounce = router, retry, bounce
+        self._times = times
 
     async def submit(self, entry: QueueEntry, message: bytes) -> None:
         """Make a message durable and start its delivery. Raises OSError."""
@@ -124,16 +148,14 @@ class QueueManager:
                 if current is None or (current.due > time.time() and not anyway):
                     return []
                 entry, message = current, self._spool.message(current)
-            left, failed = known = known or self._serve(entry, message)
-            if entry.expires and time.time() >= entry.expires:
-                left, failed = known = [], failed + left
-            reports = self._reports(entry, failed, message)
+            known = known or self._attempted(entry, message)
+            reports = self._reports(entry, known.reports, message)
             for report in reports:
                 # Durable before the recipients in it are removed.
                 self._spool.store(*report)
-            known = left, []
-            if left:
-                self._postpone(entry, left)
+            known = replace(known, reports=())
+            if known.left:
+                self._postpone(entry, known)
             else:
                 self._spool.remove(entry)
             self._unwritten.pop(entry.id, None)
@@ -148,13 +170,43 @@ class QueueManager:
             return []
         return [report[0] for report in reports]
 
+    def _attempted(self, entry: QueueEntry, message: bytes) -> _Attempt:
+        """Try each recipient, and give up or warn where it is time to."""
+        by = None if entry.is_report else DeliverBy.of(entry.sender_parameters)
+        left, reports = self._serve(entry, message, by)
+        age = time.time() - entry.arrived
+        if entry.expires and age >= entry.expires - entry.arrived:
+            reports += [failed(*one) for one in left]
+            return _Attempt([], reports, warned=True)
+        if by is not None and by.returns and age >= by.seconds:
+            reports += [failed(target, _expired(by)) for target, _ in left]
+            return _Attempt([], reports, warned=True)
+        late = self._lateness(age, by, message) if left and not entry.warned else None
+        if late is None or entry.is_report:
+            return _Attempt(left, reports, entry.warned)
+        reports += [
+            RecipientReport(target, "delayed", error, late)
+            for target, error in left
+            if may_be_warned(sender_for(entry, target))
+        ]
+        return _Attempt(left, reports, warned=True)
+
+    def _lateness(self, age: float, by: DeliverBy | None, message: bytes) -> str | None:
+        """Why a message that was not delivered yet is late, in words for the report or in none;
+        None if it is not."""
+        patience = self._times.patience(message)
+        if patience and age >= patience:
+            return ""
+        is_late = by is not None and not by.returns and 0 < by.seconds <= age
+        return "Deliver-By notify mode" if is_late else None
+
     def _reports(
-        self, entry: QueueEntry, failed: Failures, message: bytes
+        self, entry: QueueEntry, told: Sequence[RecipientReport], message: bytes
     ) -> list[tuple[QueueEntry, bytes]]:
-        """Reports for the sender, and for the owners of the lists that named a failed recipient."""
+        """Reports for the sender, and for the owners of the lists that named a recipient."""
         reports = []
-        for sender in dict.fromkeys(sender_for(entry, target) for target, _ in failed):
-            theirs = [one for one in failed if sender_for(entry, one[0]) == sender]
+        for sender in dict.fromkeys(sender_for(entry, one.target) for one in told):
+            theirs = [one for one in told if sender_for(entry, one.target) == sender]
             report = self._bounce(replace(entry, sender=sender), theirs, message)
             if report is not None:
                 # The sender or the postmaster may be an alias.
@@ -162,17 +214,26 @@ class QueueManager:
                 reports.append((replace(report[0], targets=targets), report[1]))
         return reports
 
-    def _serve(self, entry: QueueEntry, message: bytes) -> tuple[Failures, Failures]:
-        """Try each recipient. Returns the deferred and the failed ones."""
+    def _serve(
+        self, entry: QueueEntry, message: bytes, by: DeliverBy | None
+    ) -> tuple[Failures, list[RecipientReport]]:
+        """Try each recipient. Returns the deferred ones, and what is told of others."""
         left: Failures = []
-        failed: Failures = []
+        reports: list[RecipientReport] = []
+        if by is not None and by.returns and time.time() - entry.arrived >= by.seconds:
+            # RFC 2852 §4.1.1: it must not be delivered any more.
+            return [(target, _expired(by)) for target in entry.targets], reports
         unserved = dict.fromkeys(entry.targets)
         try:
             for outcome in self._router.deliver(entry, message):
                 unserved.pop(outcome.target, None)
-                if outcome.error is not None:
-                    kind = left if outcome.error.temporary else failed
-                    kind.append((outcome.target, outcome.error))
+                if outcome.error is None:
+                    told = success(outcome, by) if entry.sender else None
+                    reports += [told] if told is not None else []
+                elif outcome.error.temporary:
+                    left.append((outcome.target, outcome.error))
+                else:
+                    reports.append(failed(outcome.target, outcome.error))
                 _log(entry, outcome)
         except Exception as error:
             # Those who were served are not served again for it.
@@ -182,18 +243,29 @@ class QueueManager:
                 log.exception("%s: delivery", entry.id)
             trouble = DeliveryError("Deferred", temporary=True, code="4.3.0")
             left += [(target, trouble) for target in unserved]
-        return left, failed
+        return left, reports
 
-    def _postpone(self, entry: QueueEntry, left: Failures) -> None:
+    def _postpone(self, entry: QueueEntry, attempt: _Attempt) -> None:
+        left = attempt.left
         wait = min(self._retry * 2.0 ** min(entry.attempts, 20), LONGEST_WAIT)
+        due = time.time() + wait
+        by = DeliverBy.of(entry.sender_parameters)
+        if by is not None and time.time() < entry.arrived + by.seconds < due:
+            # What is to be told then is told in time.
+            due = entry.arrived + by.seconds
         later = replace(
             entry,
             targets=tuple(target for target, _ in left),
             attempts=entry.attempts + 1,
-            due=time.time() + wait,
+            due=due,
             trouble=str(left[-1][1]),
+            warned=attempt.warned,
         )
         self._spool.update(later)
+
+
+def _expired(by: DeliverBy) -> DeliveryError:
+    return DeliveryError(f"delivery time expired {by.seconds}s", temporary=False, code="5.4.7")
 
 
 def _complain(error: SpoolError) -> None:

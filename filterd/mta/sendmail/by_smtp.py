@@ -17,6 +17,7 @@ from filterd.mta.delivery.program import DeliveryProgram, prepared
 from filterd.mta.delivery.relay import PORT, SmtpMailer
 from filterd.mta.delivery.router import ConfigurationError, DeliveryError, DeliveryOutcome
 from filterd.mta.delivery.transaction import OutgoingMail, Result
+from filterd.mta.mail.deliver_by import DeliverBy
 from filterd.mta.maps.safety import Check, Owner, trouble_with
 from filterd.mta.sendmail.client import client_options, for_daemon
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
@@ -135,6 +136,8 @@ class SmtpDelivery:
                 tuple(_given(one.parameters, "NOTIFY", "ORCPT") for one, _ in group.members),
             ),
             for_seven if message.for_seven is not None or message.needs_eight else None,
+            DeliverBy.of(group.parameters),
+            group.arrived,
         )
 
 
@@ -143,7 +146,8 @@ def _outcomes(group: RecipientGroup, results: list[Result]) -> Iterator[Delivery
         if isinstance(result, DeliveryError):
             yield DeliveryOutcome(target, error=result)
         else:
-            yield DeliveryOutcome(target, group.mailer.name, result)
+            local = "l" in group.mailer.flags
+            yield DeliveryOutcome(target, group.mailer.name, result, is_local=local)
 
 
 def _body(given: str, message: MailerText) -> str:

@@ -156,6 +156,7 @@ class RuleDelivery:
                     part,
                     entry.sender_parameters,
                     entry.is_report,
+                    entry.arrived,
                 )
 
     def _sent(
@@ -194,7 +195,9 @@ class RuleDelivery:
             place = self._program(session, mailer, words, group.user).run(
                 with_line_ends(data, mailer), user_name
             )
-        yield from (DeliveryOutcome(target, mailer.name, place) for target, _ in group.members)
+        local = "l" in mailer.flags
+        for target, _ in group.members:
+            yield DeliveryOutcome(target, mailer.name, place, is_local=local)
 
     def _program(
         self, session: RuleSession, mailer: MailerLine, words: tuple[str, ...], user: str

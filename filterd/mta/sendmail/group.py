@@ -14,7 +14,8 @@ from filterd.mta.sendmail.recipient import PROG
 @dataclass(frozen=True)
 class RecipientGroup:
     """Recipients of one mailer, host, sender and user. parameters: those of the sender. is_report:
-    the message is a report that was made here."""
+    the message is a report that was made here. arrived: when it came, in seconds since the epoch.
+    """
 
     mailer: MailerLine
     host: str
@@ -23,6 +24,7 @@ class RecipientGroup:
     members: tuple[tuple[Target, Route], ...]
     parameters: tuple[str, ...]
     is_report: bool = False
+    arrived: float = 0.0
 
 
 def user_word(mailer: MailerLine, user: str) -> str:

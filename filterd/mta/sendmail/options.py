@@ -62,11 +62,18 @@ def session_rules(cf: SendmailCf) -> SessionRules:
         slow_after=slow,
         close_after=close,
         accepts_bad_names=is_set(cf, "AllowBogusHELO"),
+        shortest_by=shortest_by(cf),
         bad_recipients=number(cf, "BadRcptShutdown"),
         bad_share=number(cf, "BadRcptShutdownGood"),
         soft_bounces=is_set(cf, "SoftBounce"),
         path_end=path_end(cf.program),
     )
+
+
+def shortest_by(cf: SendmailCf) -> int | None:
+    """DeliverByMin: seconds, or None where it is negative and DELIVERBY is not offered."""
+    value = cf.option("DeliverByMin").strip()
+    return None if value.startswith("-") else int(parse_time(value))
 
 
 def delivers_at_once(cf: SendmailCf) -> Callable[[], bool]:

@@ -12,6 +12,7 @@ from filterd.mta.mail.address import Route
 from filterd.mta.milters.macros import MacroTable
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.personality import Personality, plain_recipients
+from filterd.mta.queue.times import QueueTimes
 from filterd.mta.sendmail.checks import ContentLimits, RuleChecks
 from filterd.mta.sendmail.composer import SendmailComposer
 from filterd.mta.sendmail.engine import RuleEngine
@@ -42,6 +43,9 @@ _EXTENSIONS = (
     "SIZE",
     "DSN",
     "ETRN",
+    "AUTH",
+    "STARTTLS",
+    "DELIVERBY",
     "HELP",
 )
 """What EHLO announces, in sendmail's order."""
@@ -77,6 +81,7 @@ def sendmail(
     delivers_at_once: Callable[[], bool] = lambda: True,
     postmaster: str = POSTMASTER,
     postmaster_copy: str = "",
+    waiting: QueueTimes = QueueTimes(),  # noqa: B008  (frozen)
 ) -> Personality:
     """Build it. The rest is what a sendmail.cf says; without one the defaults.
 
@@ -92,8 +97,9 @@ def sendmail(
         delivers_at_once=delivers_at_once,
         postmaster=postmaster,
         postmaster_copy=postmaster_copy,
+        waiting=waiting,
         connections=connections,
-        extensions=_extensions(limit),
+        extensions=_extensions(limit, session_rules.shortest_by),
         withheld=WITHHELD,
         checks=partial(_checks, limits, settings.spool),
         composer=SendmailComposer(host, version, warns="authwarnings" in settings.forbidden),
@@ -114,10 +120,15 @@ def sendmail(
     )
 
 
-def _extensions(size_limit: int) -> tuple[str, ...]:
-    """What EHLO can announce. size_limit: octets, 0 for no number."""
-    size = f"SIZE {size_limit}" if size_limit else "SIZE"
-    return tuple(size if one == "SIZE" else one for one in _EXTENSIONS)
+def _extensions(size_limit: int, shortest_by: int | None) -> tuple[str, ...]:
+    """What EHLO can announce. size_limit: octets, 0 for no number. shortest_by: seconds, see
+    `SessionRules`."""
+    numbers = {"SIZE": size_limit, "DELIVERBY": shortest_by or 0}
+    return tuple(
+        f"{one} {numbers[one]}" if numbers.get(one) else one
+        for one in _EXTENSIONS
+        if one != "DELIVERBY" or shortest_by is not None
+    )
 
 
 def _checks(limits: ContentLimits, spool: Folder, macros: MacroTable) -> SessionChecks:

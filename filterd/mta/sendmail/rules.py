@@ -34,4 +34,5 @@ RULES = SessionRules(
     close_after={"AUTH": 2 * (len(MECHANISMS) + 1)},
     valid_name=valid_name,
     refuses_proxies=True,
+    shortest_by=0,
 )

@@ -12,6 +12,7 @@ from filterd.mta.cf.config import CfError, SendmailCf
 from filterd.mta.delivery.router import POSTMASTER
 from filterd.mta.milters.settings import EX_CONFIG, parse_time
 from filterd.mta.personality import Personality
+from filterd.mta.queue.times import EXPIRE, QueueTimes
 from filterd.mta.sendmail.engine import RuleEngine
 from filterd.mta.sendmail.features import modified
 from filterd.mta.sendmail.gaps import Gap
@@ -23,6 +24,7 @@ from filterd.mta.sendmail.options import (
     session_rules,
 )
 from filterd.mta.sendmail.personality import sendmail
+from filterd.mta.sendmail.queue_times import REPORTS, lifetime, patience, seconds
 from filterd.mta.sendmail.replies import SendmailReplies
 from filterd.mta.sendmail.router import RuleRouter
 from filterd.mta.settings import Listener, MtaSettings, Privacy
@@ -74,6 +76,9 @@ class CfSite:
             delivers_at_once=delivers_at_once(cf),
             postmaster=cf.option("DoubleBounceAddress", POSTMASTER).strip(),
             postmaster_copy=cf.option("PostmasterCopy").strip(),
+            waiting=QueueTimes(
+                patience(cf), lifetime(cf), seconds(cf, "queuereturn", REPORTS) or EXPIRE
+            ),
         )
 
 

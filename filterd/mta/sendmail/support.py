@@ -10,7 +10,7 @@ CARRIED_OUT = frozenset(
     """
     AliasFile AllowBogusHELO BadRcptShutdown BadRcptShutdownGood BadRcptThrottle BlankSub
     ClientPortOptions ColonOkInAddr ConnectOnlyTo ConnectionRateThrottle ConnectionRateWindowSize
-    DaemonPortOptions DefaultCharSet DefaultUser DelayLA DeliveryMode DontBlameSendmail
+    DaemonPortOptions DefaultCharSet DefaultUser DelayLA DeliverByMin DeliveryMode DontBlameSendmail
     DontExpandCnames DoubleBounceAddress EightBitMode FallbackMXhost FallbackSmartHost ForwardPath
     HeloName HelpFile InputMailFilters MaxAliasRecursion MaxDaemonChildren MaxHeadersLength
     MaxHopCount MaxMessageSize MaxMimeHeaderLength MaxNOOPCommands MaxRecipientsPerMessage MeToo
@@ -18,7 +18,8 @@ CARRIED_OUT = frozenset(
     Milter.macros.eoh Milter.macros.eom Milter.macros.helo MinFreeBlocks MinQueueAge OldStyleHeaders
     OperatorChars PostmasterCopy PrivacyOptions QueueDirectory QueueLA QueueTimeout RefuseLA
     RejectNUL RunAsUser ServerCertFile ServerKeyFile SevenBitInput SingleLineFromHeader
-    SmtpGreetingMessage SoftBounce Timeout.command Timeout.queuereturn TrustedUser
+    SmtpGreetingMessage SoftBounce Timeout.command Timeout.queuereturn Timeout.queuewarn
+    TrustedUser
     """.split()
 )
 """Options that the MTA obeys."""
@@ -55,7 +56,6 @@ NOT_CARRIED_OUT = {
     "CRLFile": "certificates are not checked",
     "CRLPath": "certificates are not checked",
     "DefaultAuthInfo": "the MTA does not log in at other servers",
-    "DeliverByMin": "DELIVERBY is not offered",
     "DHParameters": "OpenSSL chooses them",
     "DialDelay": "a failed connection is tried with the next attempt",
     "DontProbeInterfaces": "names of the interfaces are not local",

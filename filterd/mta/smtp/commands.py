@@ -241,8 +241,10 @@ class SmtpSession(BaseSession):
 
     def bad_parameters(self, path: EnvelopePath, *, recipient: bool) -> SmtpReply | None:
         """What is wrong with parameters, whatever the size."""
-        check = bad_recipient_parameter if recipient else bad_sender_parameter
-        return check(path, dsn="noreceipts" not in self.options.forbidden)
+        dsn = "noreceipts" not in self.options.forbidden
+        if recipient:
+            return bad_recipient_parameter(path, dsn=dsn)
+        return bad_sender_parameter(path, dsn=dsn, shortest_by=self.rules.shortest_by)
 
     def _rcpt(self, verb: str, argument: str) -> None:
         if self.transaction is None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
+from filterd.mta.mail.deliver_by import DeliverBy, DeliverByError
 from filterd.mta.mail.draft import EnvelopePath
 from filterd.mta.smtp.replies import SmtpReply
 
@@ -25,9 +26,6 @@ DSN_PARAMETERS = frozenset({"RET", "ENVID", "NOTIFY", "ORCPT"})
 LARGEST_SIZE = (1 << 63) - 1
 """The largest number that SIZE may say, LONG_MAX."""
 
-LONGEST_BY = 999_999_999
-"""Seconds of BY at most, RFC 2852 §4."""
-
 _KEYWORD = re.compile(r"[A-Za-z0-9-]*")
 _NUMBER = re.compile(r"\s*([+-]?)(\d*)")
 _XTEXT = re.compile(r"(?:[!-*,-<>-~]|\+[0-9A-Fa-f]{2})*")
@@ -36,10 +34,14 @@ _Check = Callable[[str], str]
 """What is wrong with a value, as a reply; empty for nothing."""
 
 
-def bad_sender_parameter(path: EnvelopePath, *, dsn: bool = True) -> SmtpReply | None:
+def bad_sender_parameter(
+    path: EnvelopePath, *, dsn: bool = True, shortest_by: int | None = 0
+) -> SmtpReply | None:
     """The refusal of bad parameters of MAIL, None if they are valid. dsn: delivery status
-    notifications (RFC 3461) may be asked for."""
-    return _bad(path, _MAIL, dsn)
+    notifications (RFC 3461) may be asked for. shortest_by: seconds that BY with the mode R may say
+    at least; None: the server does not know BY."""
+    known = {**_MAIL, "BY": _by(shortest_by)} if shortest_by is not None else _MAIL
+    return _bad(path, known, dsn)
 
 
 def bad_recipient_parameter(path: EnvelopePath, *, dsn: bool = True) -> SmtpReply | None:
@@ -121,22 +123,17 @@ def _xtext(name: str) -> _Check:
     return check
 
 
-def _by(value: str) -> str:
-    match = _NUMBER.match(value)
-    rest = value[match.end() :] if match else value
-    seconds = _number(value)
-    if not rest.startswith(";"):
-        return "501 5.5.2 BY= missing ';'"
-    if abs(seconds) > LONGEST_BY:
-        return f"501 5.5.2 BY={value} out of range"
-    mode, trace = rest[1:2], rest[2:]
-    if mode.upper() not in ("R", "N") or not mode:
-        return f"501 5.5.2 illegal by-mode '{mode}'"
-    if trace.upper() not in ("", "T"):
-        return f"501 5.5.2 illegal by-trace '{trace[0]}'"
-    if mode.upper() == "R" and seconds <= 0:
-        return "501 5.5.4 mode R requires BY time > 0"
-    return ""
+def _by(shortest: int) -> _Check:
+    def check(value: str) -> str:
+        try:
+            by = DeliverBy.parse(value)
+        except DeliverByError as error:
+            return str(error)
+        if by.returns and by.seconds < shortest:
+            return f"555 5.5.2 time {by.seconds} less than {shortest}"
+        return ""
+
+    return check
 
 
 def _notify(value: str) -> str:
@@ -162,7 +159,6 @@ _MAIL: dict[str, _Check] = {
     "RET": _ret,
     "ENVID": _xtext("ENVID"),
     "AUTH": _xtext("AUTH"),
-    "BY": _by,
 }
 _RCPT: dict[str, _Check] = {"NOTIFY": _notify, "ORCPT": _orcpt}
 

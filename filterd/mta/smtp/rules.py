@@ -57,6 +57,10 @@ class SessionRules:
     refuses_proxies: bool = False
     """A client whose first command is HTTP's is disconnected."""
 
+    shortest_by: int | None = None
+    """Seconds that a sender must leave for the delivery at least (RFC 2852); 0: any time; None:
+    DELIVERBY is not offered."""
+
     soft_bounces: bool = False
     """Replies 5xx become 4xx (SoftBounce)."""
 

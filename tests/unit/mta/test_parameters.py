@@ -83,6 +83,34 @@ def test_parameters_of_a_sender(text: str, reply: str) -> None:
 @pytest.mark.parametrize(
     ("text", "reply"),
     [
+        ("BY=30;R", ""),
+        ("BY=29;R", "555 5.5.2 time 29 less than 30"),
+        ("BY=+20;R", "555 5.5.2 time 20 less than 30"),
+        ("BY=5;N", ""),
+        ("BY=-999999999;N", ""),
+        ("BY=-1000000000;N", "501 5.5.2 BY=-1000000000;N out of range"),
+        (f"BY={'9' * 1000}", f"501 5.5.2 BY={'9' * 1000} out of range"),
+        ("BY=120;", "501 5.5.2 illegal by-mode '?'"),
+        ("BY=120;\udcfc", "501 5.5.2 illegal by-mode '?'"),
+        ("BY=120;N\udcfc", "501 5.5.2 illegal by-trace '?'"),
+        # What stands behind the trace does not count.
+        ("BY=120;RTX", ""),
+    ],
+)
+def test_the_time_for_a_delivery(text: str, reply: str) -> None:
+    found = bad_sender_parameter(path(text), shortest_by=30)
+    assert (b"" if found is None else found.lines[0]) == reply.encode()
+
+
+def test_who_does_not_offer_deliverby_does_not_know_it() -> None:
+    found = bad_sender_parameter(path("BY=120;R"), shortest_by=None)
+    assert found is not None
+    assert found.lines == (b"555 5.5.4 BY parameter unrecognized",)
+
+
+@pytest.mark.parametrize(
+    ("text", "reply"),
+    [
         ("NOTIFY=never ORCPT=rfc822;joe", ""),
         ("NOTIFY=Success,FAILURE,delay", ""),
         ("NOTIFY", "501 5.5.2 NOTIFY requires a value"),

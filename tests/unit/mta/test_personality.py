@@ -29,21 +29,29 @@ FILTER = InputMailFilter("f1", "unix:/f1", "T", default_action="accept")
 @pytest.mark.parametrize(
     ("forbidden", "size", "announced"),
     [
-        ((), 100, "ENHANCEDSTATUSCODES PIPELINING EXPN VERB 8BITMIME SIZE 100 DSN ETRN HELP"),
-        (("noetrn",), 0, "ENHANCEDSTATUSCODES PIPELINING EXPN VERB 8BITMIME SIZE DSN HELP"),
-        (("noexpn",), 0, "ENHANCEDSTATUSCODES PIPELINING 8BITMIME SIZE DSN ETRN HELP"),
-        (
-            ("noverb", "noreceipts"),
-            0,
-            "ENHANCEDSTATUSCODES PIPELINING EXPN 8BITMIME SIZE ETRN HELP",
-        ),
+        ((), 100, "ENHANCEDSTATUSCODES PIPELINING EXPN VERB 8BITMIME SIZE 100 DSN ETRN"),
+        (("noetrn",), 0, "ENHANCEDSTATUSCODES PIPELINING EXPN VERB 8BITMIME SIZE DSN"),
+        (("noexpn",), 0, "ENHANCEDSTATUSCODES PIPELINING 8BITMIME SIZE DSN ETRN"),
+        (("noverb", "noreceipts"), 0, "ENHANCEDSTATUSCODES PIPELINING EXPN 8BITMIME SIZE ETRN"),
     ],
 )
 def test_sendmail_announces_what_no_privacy_flag_forbids(
     forbidden: tuple[str, ...], size: int, announced: str
 ) -> None:
     made = sendmail(MtaSettings(), size_limit=size)
-    assert " ".join(made.announced(frozenset(forbidden))) == announced
+    found = made.announced(frozenset(forbidden))
+    assert " ".join(found) == f"{announced} AUTH STARTTLS DELIVERBY HELP"
+
+
+@pytest.mark.parametrize(
+    ("option", "announced"),
+    [("", "DELIVERBY"), ("=0", "DELIVERBY"), ("=2m", "DELIVERBY 120"), ("=-1", "")],
+)
+def test_deliverby_says_the_shortest_time(tmp_path: Path, option: str, announced: str) -> None:
+    text = "V10\nDjmx.test\n" + (f"O DeliverByMin{option}\n" if option else "")
+    made = site(parse_cf(text), spool=tmp_path).personality()
+    found = [one for one in made.extensions if one.startswith("DELIVERBY")]
+    assert "".join(found) == announced
 
 
 def test_a_sendmail_cf_has_its_own_size_greeting_and_version(tmp_path: Path) -> None:

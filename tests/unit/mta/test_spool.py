@@ -14,6 +14,7 @@ from filterd.mta.delivery.mailbox import Maildir, Mbox, folder_name
 from filterd.mta.delivery.router import DeliveryError
 from filterd.mta.mail.entry import QueueEntry, Target
 from filterd.mta.queue.bounce import Bouncer
+from filterd.mta.queue.recipient_report import failed
 from filterd.mta.queue.spool import Spool, SpoolError
 from filterd.mta.sendmail.personality import sendmail
 from filterd.mta.sendmail.queue_ids import DIGITS, SendmailQueueIds
@@ -163,7 +164,7 @@ FAILED = DeliveryError("User unknown", temporary=False, code="5.1.1")
 def test_a_report_is_a_dsn() -> None:
     entry = replace(ENTRY, sender_parameters=("RET=HDRS", "ENVID=e1"))
     target = Target("joe@mx", ("ORCPT=rfc822;joe@old",))
-    made = Bouncer("mx.example", lambda: "NEWID")(entry, [(target, FAILED)], MESSAGE)
+    made = Bouncer("mx.example", lambda: "NEWID")(entry, [failed(target, FAILED)], MESSAGE)
     assert made is not None
     envelope, data = made
     assert (envelope.sender, envelope.targets) == ("", (Target("ann@x.test"),))
@@ -184,25 +185,25 @@ def test_a_report_is_a_dsn() -> None:
 
 def test_nobody_is_told_who_did_not_want_to_be() -> None:
     bouncer = Bouncer("mx.example", lambda: "NEWID")
-    assert bouncer(ENTRY, [(Target("sue", ("NOTIFY=NEVER",)), FAILED)], MESSAGE) is None
-    assert bouncer(ENTRY, [(Target("sue", ("NOTIFY=SUCCESS",)), FAILED)], MESSAGE) is None
+    assert bouncer(ENTRY, [failed(Target("sue", ("NOTIFY=NEVER",)), FAILED)], MESSAGE) is None
+    assert bouncer(ENTRY, [failed(Target("sue", ("NOTIFY=SUCCESS",)), FAILED)], MESSAGE) is None
 
 
 def test_who_gets_reports_about_reports_and_copies() -> None:
     bouncer = Bouncer("mx.example", lambda: "NEWID", postmaster="abuse", copies="boss")
-    made = bouncer(ENTRY, [(Target("joe@mx"), FAILED)], MESSAGE)
+    made = bouncer(ENTRY, [failed(Target("joe@mx"), FAILED)], MESSAGE)
     assert made is not None
     assert made[0].targets == (Target(ENTRY.sender), Target("boss"))
-    about_report = bouncer(replace(ENTRY, sender=""), [(Target("joe@mx"), FAILED)], MESSAGE)
+    about_report = bouncer(replace(ENTRY, sender=""), [failed(Target("joe@mx"), FAILED)], MESSAGE)
     assert about_report is not None
     assert about_report[0].targets == (Target("abuse"),)
     nobody = Bouncer("mx.example", lambda: "NEWID", postmaster="")
-    assert nobody(replace(ENTRY, sender=""), [(Target("joe@mx"), FAILED)], MESSAGE) is None
+    assert nobody(replace(ENTRY, sender=""), [failed(Target("joe@mx"), FAILED)], MESSAGE) is None
 
 
 def test_reports_cannot_loop() -> None:
     bouncer = Bouncer("mx.example", lambda: "NEWID")
-    made = bouncer(replace(ENTRY, sender=""), [(Target("ann@x.test"), FAILED)], MESSAGE)
+    made = bouncer(replace(ENTRY, sender=""), [failed(Target("ann@x.test"), FAILED)], MESSAGE)
     assert made is not None
     assert made[0].targets == (Target("postmaster"),)
-    assert bouncer(made[0], [(Target("postmaster"), FAILED)], MESSAGE) is None
+    assert bouncer(made[0], [failed(Target("postmaster"), FAILED)], MESSAGE) is None
