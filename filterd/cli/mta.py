@@ -91,6 +91,13 @@ def run(
             help="users who may log in, as [mta] passwords has them; with --cf in place of SASL",
         ),
     ] = None,
+    allow_programs: Annotated[
+        bool,
+        typer.Option(
+            "--allow-programs",
+            help="run programs that a sendmail.cf names for maps (class program) and classes (F|)",
+        ),
+    ] = False,
     faults: Annotated[
         list[str] | None,
         typer.Option(
@@ -115,6 +122,7 @@ def run(
         flavour=flavour,
         filters=tuple(filters or ()),
         passwords=passwords,
+        allow_programs=allow_programs,
     )
     mta_run.run(source, faults or [])
 

@@ -51,7 +51,14 @@ def bt(arguments: list[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return error.status
     users = MachineUsers(asks_resolver=True)
-    cf = parse_cf(text, path, host=host(VERSION, "t"), users=users, preset=preset)
+    cf = parse_cf(
+        text,
+        path,
+        host=host(VERSION, "t"),
+        users=users,
+        preset=preset,
+        allows_programs=True,
+    )
     maps = open_maps(cf, cf.program.definitions, MapSite(allows_programs=True))
     around = Around(maps, NamesByMaps(maps), HelpTopics(cf), VERSION, user_name(), os.getuid() == 0)
     mode = TestMode(

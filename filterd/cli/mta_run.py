@@ -48,6 +48,7 @@ class ConfigSource:
     flavour: Literal["sendmail", "postfix"] | None = None
     filters: tuple[str, ...] = ()
     passwords: Path | None = None
+    allow_programs: bool = False
 
     @property
     def is_sendmail(self) -> bool:
@@ -121,8 +122,9 @@ def cf_site(source: ConfigSource) -> CfSite:
         else:
             assert source.cf is not None
             text, name = read_text(source.cf), str(source.cf)
-        cf = checked(parse_cf(text, name, host=host(VERSION, "d")))
-        made = site(cf, spool=source.spool, port=source.port)
+        allowed = source.allow_programs
+        cf = checked(parse_cf(text, name, host=host(VERSION, "d"), allows_programs=allowed))
+        made = site(cf, spool=source.spool, port=source.port, allows_programs=allowed)
         known = with_options(made.settings, passwords=source.passwords)
         return dataclasses.replace(made, settings=known, gaps=tuple(gaps(text)))
     raise AssertionError("unreachable")

@@ -15,10 +15,10 @@ from filterd.mta.delivery.recipients import MessageRecipients, PlainRecipients
 from filterd.mta.delivery.router import POSTMASTER, Router
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.composer import Composer
+from filterd.mta.mail.queue_times import QueueTimes
 from filterd.mta.milters.answers import Filters
 from filterd.mta.milters.macros import ClientConnection, MacroTable
 from filterd.mta.milters.settings import InputMailFilter
-from filterd.mta.queue.times import QueueTimes
 from filterd.mta.smtp.checks import SessionChecks
 from filterd.mta.smtp.refusal_log import RefusalLine
 from filterd.mta.smtp.replies import Replies, SmtpReply

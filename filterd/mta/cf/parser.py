@@ -6,12 +6,11 @@ status of the last. Source: sendmail 8.17 `readcf.c`; the texts are observed.
 
 from __future__ import annotations
 
-import errno
 import re
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Iterable
 
-from filterd.mta.cf.class_files import fields
+from filterd.mta.cf.class_lines import ClassLineReader
+from filterd.mta.cf.class_sources import ClassSources, ReadFile
 from filterd.mta.cf.config import MapLine, SendmailCf
 from filterd.mta.cf.host import OWN_CLASSES, Host
 from filterd.mta.cf.lines import logical_lines
@@ -27,8 +26,6 @@ from filterd.mta.cf.rules import compile_rule
 from filterd.mta.cf.tokens import TokenTables
 from filterd.mta.cf.voice import shortened
 from filterd.mta.milters.settings import EX_SOFTWARE, FilterSyntaxError, InputMailFilter
-
-EX_NOINPUT = 66
 
 MAX_FILTERS = 24
 """Filters in use at a time, MAXFILTERS less the end mark."""
@@ -50,14 +47,11 @@ _CONDITION = re.compile(
 _HEADER = re.compile(rf"(?:{_CONDITION.pattern}|(?!\?))([!-9;-~]+)\s*:", re.DOTALL)
 """A header field, with its condition."""
 
-ReadFile = Callable[[Path], bytes]
-"""Reads a file that the configuration names (F lines). Raises OSError."""
-
 
 def parse(
     text: str,
     source: str,
-    read_file: ReadFile,
+    sources: ReadFile | ClassSources,
     *,
     host: Host | None = None,
     users: Users | None = None,
@@ -65,10 +59,13 @@ def parse(
 ) -> SendmailCf:
     """Parse the text of a file; mistakes are in `problems`. source: its name in those.
 
+    sources: what reads the files that F lines name, or also runs programs and asks maps.
+
     preset: O lines that count more than the file's (`O Name=value`, `OX…`), and D lines in front of
     it: the command line's.
     """
-    parser = _CfParser(source, read_file, users or Users())
+    known = sources if isinstance(sources, ClassSources) else ClassSources(sources)
+    parser = _CfParser(source, known, users or Users())
     parser.begin(host or Host(), preset)
     for number, line in logical_lines(text):
         parser.line(number, line)
@@ -79,10 +76,10 @@ def parse(
 
 
 class _CfParser:
-    def __init__(self, source: str, read_file: ReadFile, users: Users) -> None:
+    def __init__(self, source: str, sources: ClassSources, users: Users) -> None:
         self.cf = SendmailCf(source)
         self._program = self.cf.program
-        self._read_file = read_file
+        self._class_lines = ClassLineReader(self.cf, sources, self._bad, self._tell)
         self._line: int | None = None
         self._text = ""
         self._ruleset: int | None = None
@@ -249,32 +246,8 @@ class _CfParser:
 
     def _class_file(self, rest: str) -> None:
         code, at = self._class_name(rest)
-        if not code:
-            return
-        text = rest[at:].lstrip(_SPACES)
-        optional = text.startswith("-o")
-        if optional:
-            text = re.sub(r"^\S*\s*", "", text)
-        name, form = _file_name(text)
-        named = self._program.names.name(code)
-        if not name:
-            self._bad("fileclass: missing file name")
-        elif name.startswith("|"):
-            self._bad(f"fileclass: programs are not run for class {named}: {name}")
-        elif "@" in name and not name.startswith("/"):
-            self._bad(f"fileclass: F{{{named}}}: maps are not asked for classes: {name}")
-        else:
-            self._read_class(code, name, form or "%s", optional=optional)
-
-    def _read_class(self, code: str, name: str, form: str, *, optional: bool) -> None:
-        try:
-            data = self._read_file(Path(readable(self._program.names.without_marks(name))))
-        except OSError as error:
-            if not optional:
-                self._bad(f"fileclass: cannot open '{name}': {_trouble(error)}", EX_NOINPUT)
-            return
-        for word in fields(data.decode("ascii", "surrogateescape"), form):
-            self._program.classes.add(code, word)
+        if code:
+            self._class_lines.read(code, rest[at:])
 
     def _map(self, rest: str) -> None:
         text = self._expand(rest)
@@ -409,35 +382,3 @@ class _CfParser:
     def _environment(self, rest: str) -> None:
         name, _, value = self._plain(rest).partition("=")
         self.cf.environment[name.strip()] = value
-
-
-def _trouble(error: OSError) -> str:
-    """What sendmail says of a class's file that cannot be read."""
-    return (
-        "Regular files only"
-        if error.errno in (errno.EISDIR, errno.EINVAL)
-        else error.strerror or ""
-    )
-
-
-def _file_name(text: str) -> tuple[str, str]:
-    """The name in an F line, in quotes or with blanks behind backslashes, and the rest."""
-    out: list[str] = []
-    quoted = escaped = False
-    at = 0
-    while at < len(text):
-        one = text[at]
-        at += 1
-        if escaped:
-            escaped = False
-            if one != " ":
-                out.append("\\")
-        elif one == " " and not quoted:
-            break
-        if one == "\\":
-            escaped = True
-        elif one == '"':
-            quoted = not quoted
-        else:
-            out.append(one)
-    return "".join(out), text[at:].strip(_SPACES)

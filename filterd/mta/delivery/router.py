@@ -16,14 +16,14 @@ POSTMASTER = "postmaster"
 """Gets reports about reports that failed; a local name, RFC 5321 §4.5.1."""
 
 
-class Sent(str):
+class DeliveryPlace(str):
     """Where a message went, for the log. offered: the extensions of the server that has it, in
-    upper case; none for what is no server."""
+    upper case; empty for a mailbox or a program."""
 
     offered: frozenset[str] = frozenset()
 
     @classmethod
-    def to(cls, place: str, offered: frozenset[str]) -> Sent:
+    def to(cls, place: str, offered: frozenset[str]) -> DeliveryPlace:
         sent = cls(place)
         sent.offered = offered
         return sent
@@ -73,7 +73,7 @@ class DeliveryOutcome:
     @property
     def offered(self) -> frozenset[str]:
         """The extensions of the server that has the message."""
-        return self.place.offered if isinstance(self.place, Sent) else frozenset()
+        return self.place.offered if isinstance(self.place, DeliveryPlace) else frozenset()
 
 
 class Mailer(Protocol):

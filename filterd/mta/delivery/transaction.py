@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from filterd.mta.delivery.refusals import refusal
-from filterd.mta.delivery.router import DeliveryError, Sent
+from filterd.mta.delivery.router import DeliveryError, DeliveryPlace
 from filterd.mta.mail.deliver_by import DeliverBy
 from filterd.smtp.client import ServerReply, SmtpClient, SmtpError, stuffed
 
@@ -25,7 +25,7 @@ SEND_TIMEOUT = 600.0
 EXTENSIONS = ("DSN", "DELIVERBY")
 """Extensions of the next server that decide what the sender hears from this one."""
 
-Result = Sent | DeliveryError
+Result = DeliveryPlace | DeliveryError
 """What became of one recipient: the place it went to, for the log, or why it did not."""
 
 
@@ -96,10 +96,10 @@ def _transaction(
         for one, notice in zip(mail.recipients, notices, strict=True)
     ]
     results: list[Result] = [
-        Sent(host) if one.code in (250, 251) else refusal(client, host, one, "RCPT")
+        DeliveryPlace(host) if one.code in (250, 251) else refusal(client, host, one, "RCPT")
         for one in replies
     ]
-    if not any(isinstance(one, Sent) for one in results):
+    if not any(isinstance(one, DeliveryPlace) for one in results):
         client.command("RSET")
         return results
     last = client.command("DATA")
@@ -109,9 +109,11 @@ def _transaction(
     else:
         client.send(stuffed(wire))
         if lmtp:
-            return [_final(client, host) if isinstance(one, Sent) else one for one in results]
+            return [
+                _final(client, host) if isinstance(one, DeliveryPlace) else one for one in results
+            ]
         final = _result(client, host, client.reply())
-    return [final if isinstance(one, Sent) else one for one in results]
+    return [final if isinstance(one, DeliveryPlace) else one for one in results]
 
 
 def _final(client: SmtpClient, host: str) -> Result:
@@ -181,5 +183,5 @@ def _result(client: SmtpClient, host: str, reply: ServerReply) -> Result:
     """What the reply to a whole message says."""
     if _is_good(reply):
         offered = frozenset(filter(client.offers, EXTENSIONS))
-        return Sent.to(f"{host} ({reply.text})", offered)
+        return DeliveryPlace.to(f"{host} ({reply.text})", offered)
     return refusal(client, host, reply, "")

@@ -12,7 +12,7 @@ import os
 import pwd
 import re
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Flag, auto
 from pathlib import Path
 
@@ -77,12 +77,25 @@ class Owner:
                 words = set() if word == "safe" else words | {word}
         return cls(uid, gid, name, real, _trusted_uid(cf), frozenset(words))
 
+    def before_run_as(self) -> Owner:
+        """The same where RunAsUser does not count."""
+        return replace(self, uid=0, gid=0, name="root") if self.real_uid == 0 else self
+
     def map_checks(self) -> Check:
         """What a map file must be to be read."""
         checks = Check.REGULAR
         if "linkedmapinwritabledir" not in self.blame:
             checks |= Check.NO_LINK_IN_WRITABLE_FOLDER
         if "mapinunsafedirpath" not in self.blame:
+            checks |= Check.SAFE_FOLDERS
+        return checks
+
+    def class_checks(self) -> Check:
+        """What a file of words for a class must be to be read."""
+        checks = Check.REGULAR
+        if "linkedclassfileinwritabledir" not in self.blame:
+            checks |= Check.NO_LINK_IN_WRITABLE_FOLDER
+        if "classfileinunsafedirpath" not in self.blame:
             checks |= Check.SAFE_FOLDERS
         return checks
 

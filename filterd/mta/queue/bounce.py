@@ -13,8 +13,8 @@ from email.utils import formatdate
 from filterd.mta.delivery.router import POSTMASTER
 from filterd.mta.mail.deliver_by import DeliverBy
 from filterd.mta.mail.entry import QueueEntry, Target
+from filterd.mta.mail.queue_times import EXPIRE
 from filterd.mta.queue.recipient_report import Action, RecipientReport, is_wanted
-from filterd.mta.queue.times import EXPIRE
 
 TEXT_LIMIT = 900
 """Characters of an error: a line of a message has 998 octets at most (RFC 5322 §2.1.1)."""

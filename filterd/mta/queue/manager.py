@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 from filterd.mta.delivery.router import DeliveryError, DeliveryOutcome, Failures, Router, sender_for
 from filterd.mta.mail.deliver_by import DeliverBy
 from filterd.mta.mail.entry import QueueEntry
+from filterd.mta.mail.queue_times import QueueTimes
 from filterd.mta.queue.recipient_report import RecipientReport, failed, may_be_warned, success
 from filterd.mta.queue.spool import Spool, SpoolError
-from filterd.mta.queue.times import QueueTimes
 
 log = logging.getLogger("filterd.mta")
 
@@ -38,7 +38,7 @@ Bounce = Callable[[QueueEntry, Sequence[RecipientReport], bytes], tuple[QueueEnt
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
+class _AttemptOutcome:
     """What an attempt came to. left: recipients to be tried again. warned: the sender knows, or
     hears by these reports, that it is late."""
 
@@ -71,7 +71,7 @@ class QueueManager:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._idle = asyncio.Event()
         self._idle.set()
-        self._unwritten: dict[str, _Attempt] = {}
+        self._unwritten: dict[str, _AttemptOutcome] = {}
         """What attempts came to that could not be written to the disk."""
 
     def reconfigure(
@@ -170,26 +170,26 @@ class QueueManager:
             return []
         return [report[0] for report in reports]
 
-    def _attempted(self, entry: QueueEntry, message: bytes) -> _Attempt:
+    def _attempted(self, entry: QueueEntry, message: bytes) -> _AttemptOutcome:
         """Try each recipient, and give up or warn where it is time to."""
         by = None if entry.is_report else DeliverBy.of(entry.sender_parameters)
         left, reports = self._serve(entry, message, by)
         age = time.time() - entry.arrived
         if entry.expires and age >= entry.expires - entry.arrived:
             reports += [failed(*one) for one in left]
-            return _Attempt([], reports, warned=True)
+            return _AttemptOutcome([], reports, warned=True)
         if by is not None and by.returns and age >= by.seconds:
             reports += [failed(target, _expired(by)) for target, _ in left]
-            return _Attempt([], reports, warned=True)
+            return _AttemptOutcome([], reports, warned=True)
         late = self._lateness(age, by, message) if left and not entry.warned else None
         if late is None or entry.is_report:
-            return _Attempt(left, reports, entry.warned)
+            return _AttemptOutcome(left, reports, entry.warned)
         reports += [
             RecipientReport(target, "delayed", error, late)
             for target, error in left
             if may_be_warned(sender_for(entry, target))
         ]
-        return _Attempt(left, reports, warned=True)
+        return _AttemptOutcome(left, reports, warned=True)
 
     def _lateness(self, age: float, by: DeliverBy | None, message: bytes) -> str | None:
         """Why a message that was not delivered yet is late, in words for the report or in none;
@@ -245,7 +245,7 @@ class QueueManager:
             left += [(target, trouble) for target in unserved]
         return left, reports
 
-    def _postpone(self, entry: QueueEntry, attempt: _Attempt) -> None:
+    def _postpone(self, entry: QueueEntry, attempt: _AttemptOutcome) -> None:
         left = attempt.left
         wait = min(self._retry * 2.0 ** min(entry.attempts, 20), LONGEST_WAIT)
         due = time.time() + wait

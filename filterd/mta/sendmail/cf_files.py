@@ -8,15 +8,17 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
+from filterd.mta.cf.class_lines import EX_NOINPUT
 from filterd.mta.cf.config import CfError, SendmailCf
 from filterd.mta.cf.host import Host
 from filterd.mta.cf.mailers import Users
-from filterd.mta.cf.parser import EX_NOINPUT, parse
+from filterd.mta.cf.parser import parse
 from filterd.mta.milters.settings import EX_CONFIG
-from filterd.system.bounded import open_regular, read_regular
+from filterd.mta.sendmail.class_sources import MachineClasses
+from filterd.system.bounded import open_regular
 
 SIZE_LIMIT = 8 << 20
-"""Octets of a configuration file, or of one that it names; a stock one has 60,000."""
+"""Octets of a configuration file; a stock one has 60,000."""
 
 
 class MachineUsers(Users):
@@ -69,17 +71,16 @@ def parse_cf(
     host: Host | None = None,
     users: Users | None = None,
     preset: Iterable[str] = (),
+    allows_programs: bool = False,
 ) -> SendmailCf:
     """Parse the text of a file and read the files that it names; mistakes are in `problems`.
 
     host, preset: see `filterd.mta.cf.parser.parse`. users: those of this machine if not given.
+    allows_programs: whether programs that F lines name are run.
     """
-
-    def read_file(path: Path) -> bytes:
-        return read_regular(path, SIZE_LIMIT)
-
     known = users or MachineUsers()
-    return parse(text, source, read_file, host=host, users=known, preset=preset)
+    sources = MachineClasses(allows_programs=allows_programs)
+    return parse(text, source, sources, host=host, users=known, preset=preset)
 
 
 def checked(cf: SendmailCf) -> SendmailCf:

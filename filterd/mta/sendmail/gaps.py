@@ -39,11 +39,6 @@ def _queue_group(rest: str) -> Iterator[tuple[str, str]]:
     yield f"Q{name}", "there is one queue"
 
 
-def _class_file(rest: str) -> Iterator[tuple[str, str]]:
-    if re.match(r"(?:\{\w+\}|.)\s*(?:-o\s*)?\|", rest):
-        yield f"F{rest.strip()}", "programs that list a class are not run"
-
-
 def _option(rest: str) -> Iterator[tuple[str, str]]:
     if rest.startswith(" "):
         given, _, value = rest.strip().partition("=")
@@ -124,6 +119,5 @@ _READERS: dict[str, Callable[[str], Iterator[tuple[str, str]]]] = {
     "O": _option,
     "M": _mailer,
     "Q": _queue_group,
-    "F": _class_file,
 }
 """By the first letter of a line: what in it is not carried out, and what happens instead."""

@@ -9,10 +9,10 @@ from pathlib import Path as Folder
 
 from filterd.mta.delivery.router import POSTMASTER
 from filterd.mta.mail.address import Route
+from filterd.mta.mail.queue_times import QueueTimes
 from filterd.mta.milters.macros import MacroTable
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.mta.personality import Personality, plain_recipients
-from filterd.mta.queue.times import QueueTimes
 from filterd.mta.sendmail.checks import ContentLimits, RuleChecks
 from filterd.mta.sendmail.composer import SendmailComposer
 from filterd.mta.sendmail.engine import RuleEngine

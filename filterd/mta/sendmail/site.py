@@ -10,9 +10,10 @@ from typing import get_args
 
 from filterd.mta.cf.config import CfError, SendmailCf
 from filterd.mta.delivery.router import POSTMASTER
+from filterd.mta.mail.queue_times import EXPIRE, QueueTimes
+from filterd.mta.maps.opening import MapSite
 from filterd.mta.milters.settings import EX_CONFIG, parse_time
 from filterd.mta.personality import Personality
-from filterd.mta.queue.times import EXPIRE, QueueTimes
 from filterd.mta.sendmail.engine import RuleEngine
 from filterd.mta.sendmail.features import modified
 from filterd.mta.sendmail.gaps import Gap
@@ -39,17 +40,19 @@ HELP_LIMIT = 1 << 16
 
 @dataclass(frozen=True)
 class CfSite:
-    """What one sendmail.cf configures. gaps: what it asks for in vain, by line."""
+    """What one sendmail.cf configures. gaps: what it asks for in vain, by line. allows_programs:
+    whether maps of class program are run."""
 
     cf: SendmailCf
     settings: MtaSettings
     listeners: tuple[Listener, ...]
     gaps: tuple[Gap, ...] = ()
+    allows_programs: bool = False
 
     @cached_property
     def engine(self) -> RuleEngine:
         """Its rules and maps, for all sessions and deliveries."""
-        return RuleEngine(self.cf)
+        return RuleEngine(self.cf, MapSite(self.allows_programs))
 
     def router(self) -> RuleRouter:
         """Its router. Raises CfError for a file without a local mailer."""
@@ -82,8 +85,15 @@ class CfSite:
         )
 
 
-def site(cf: SendmailCf, *, spool: Path | None = None, port: int | None = None) -> CfSite:
-    """What a file configures. spool, port: used in the place of the file's."""
+def site(
+    cf: SendmailCf,
+    *,
+    spool: Path | None = None,
+    port: int | None = None,
+    allows_programs: bool = False,
+) -> CfSite:
+    """What a file configures. spool, port: used in the place of the file's. allows_programs: see
+    `CfSite`."""
     filters = tuple(cf.filters[name] for name in cf.input_filters())
     listeners = tuple(
         Listener(
@@ -122,7 +132,7 @@ def site(cf: SendmailCf, *, spool: Path | None = None, port: int | None = None) 
         tls_key=_path(cf, "ServerKeyFile"),
         macros={stage: names for stage, names in cf.milter_macros.items() if names},
     )
-    return CfSite(cf, settings, listeners)
+    return CfSite(cf, settings, listeners, allows_programs=allows_programs)
 
 
 def _help_topics(cf: SendmailCf) -> dict[str, list[str]] | None:

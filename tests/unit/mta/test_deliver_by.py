@@ -11,7 +11,7 @@ from unittest import mock
 import pytest
 
 from filterd.mta.delivery.relay import SmtpMailer
-from filterd.mta.delivery.router import DeliveryError, DeliveryOutcome, Sent
+from filterd.mta.delivery.router import DeliveryError, DeliveryOutcome, DeliveryPlace
 from filterd.mta.delivery.transaction import OutgoingMail, Result
 from filterd.mta.mail.deliver_by import DeliverBy
 from filterd.mta.mail.entry import QueueEntry, Target
@@ -58,7 +58,7 @@ def sent(by: str, offered: str, notice: str = "") -> tuple[Result, list[str]]:
 )
 def test_the_next_server_hears_how_long_it_has(by: str, offered: str, parameter: str) -> None:
     result, said = sent(by, offered)
-    assert isinstance(result, Sent)
+    assert isinstance(result, DeliveryPlace)
     assert said == [f"MAIL FROM:<ann@x.test>{parameter}", "RCPT TO:<joe@far.test>"]
 
 
@@ -114,7 +114,7 @@ def test_a_server_that_does_not_know_it_tells_of_delays(notice: str, seen: str) 
 )
 def test_what_the_sender_hears_of_a_delivery(by: str, offered: str, notify: str, told: str) -> None:
     target = Target("joe", (f"NOTIFY={notify}",) if notify else ())
-    place = Sent.to("mx.test", frozenset(offered.split()))
+    place = DeliveryPlace.to("mx.test", frozenset(offered.split()))
     outcome = DeliveryOutcome(target, "esmtp", place, is_local=offered == "local")
     report = success(outcome, DeliverBy.parse(by) if by else None)
     assert (f"{report.action} ({report.comment})" if report else "") == told

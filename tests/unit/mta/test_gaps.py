@@ -51,7 +51,7 @@ from filterd.mta.sendmail.gaps import gaps
         ("HSubject: $>check", []),
         ("H?D?Date: $a", []),
         ("Qslow, P=/var/spool/slow", ["Qslow"]),
-        ("Fw|/bin/names", ["Fw|/bin/names"]),
+        ("Fw|/bin/names", []),
         ("F{R}-o /etc/mail/relay-domains", []),
         ("Mlocal, P=/bin/cat, F=lsDFMAw5:/|@qPn9, A=cat $u, z", []),
         ("Mlocal, P=/bin/cat, F=lz, E=\\r\\n, A=cat", []),

@@ -15,11 +15,11 @@ import pytest
 from filterd.mta.delivery.router import DeliveryError, DeliveryOutcome
 from filterd.mta.mail.address import Route
 from filterd.mta.mail.entry import QueueEntry, Target
+from filterd.mta.mail.queue_times import QueueTimes
 from filterd.mta.queue.bounce import Bouncer
 from filterd.mta.queue.manager import QueueManager
 from filterd.mta.queue.recipient_report import failed
 from filterd.mta.queue.spool import Spool
-from filterd.mta.queue.times import QueueTimes
 
 JOE, SUE = Target("joe"), Target("sue")
 ENTRY = QueueEntry("6AN0000000001", "ann@x.test", (JOE, SUE))
