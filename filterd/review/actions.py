@@ -59,7 +59,8 @@ class ActionRequest:
     `digest`), for the model's journal. note: why. recipients: of a release, or of an entry in the
     list of senders; empty for the message's own. form, again, viruses: as `ReleaseRequest` has
     them. everybody: list the sender for all recipients. unproven: allow it also for mail that does
-    not prove to come from its domain. off: take the entry out of the list again.
+    not prove to come from its domain. off: take the entry out of the list again. own_models: whose
+    own models learn it, as `owner_of` has them; empty: the site's learns it.
     """
 
     who: str = "filterd"
@@ -72,6 +73,7 @@ class ActionRequest:
     everybody: bool = False
     unproven: bool = False
     off: bool = False
+    own_models: tuple[str, ...] = ()
     at_once: bool = False
 
 
@@ -129,8 +131,8 @@ class ReviewActions:
     def learn(
         self, ids: Sequence[str], request: ActionRequest, *, spam: bool
     ) -> list[ActionResult]:
-        """Teach the site's model what these messages are, or have the daemon do it where this
-        process may not write the models.
+        """Teach the site's model, or those of some recipients, what these messages are, or have
+        the daemon do it where this process may not write the models.
 
         Raises ActionError if the model cannot be taught now, UnknownIdError, StoreError.
         """
@@ -147,16 +149,24 @@ class ReviewActions:
             taught = ask_to_learn(self.settings, list(messages), request, spam=spam)
             results |= {one.id: one for one in taught}
             return [results[id] for id in dict.fromkeys(ids) if id in results]
-        from filterd.review.teaching import teach  # noqa: PLC0415  (loads numpy)
+        from filterd.review.teaching import teach, teach_own  # noqa: PLC0415  (loads numpy)
 
         kind = "spam" if spam else "ham"
         folder = model_folder(self.settings)
+        starter = self.settings.of_filter(BayesSettings).starter
         try:
-            outcomes = teach(folder, messages, request.who, request.source, spam=spam)
+            if request.own_models:
+                outcomes = teach_own(
+                    folder, messages, request.own_models, spam=spam, starter=starter
+                )
+            else:
+                outcomes = teach(folder, messages, request.who, request.source, spam=spam)
         except (ValueError, OSError) as error:
             raise ActionError(f"the model cannot be taught now: {error}") from error
+        whose = f"for {', '.join(request.own_models)}" if request.own_models else ""
         for id, (outcome, words) in outcomes.items():
-            self.store.note("learned", id, request.who, f"{kind} {request.note}".rstrip())
+            told = " ".join(filter(None, (kind, whose, request.note)))
+            self.store.note("learned", id, request.who, told)
             results[id] = ActionResult(id, True, words, {"class": kind, "outcome": outcome})
         return [results[id] for id in dict.fromkeys(ids)]
 

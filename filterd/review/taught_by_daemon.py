@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from filterd.review.actions import ActionRequest, ActionResult
 
 _RESULT = {"id": str, "ok": bool, "words": str, "detail": dict}
-_LESSON = {"class": str, "ids": list, "who": str, "source": str, "note": str}
+_LESSON = {"class": str, "ids": list, "who": str, "source": str, "note": str, "own_models": list}
 
 
 def may_write(folder: Path) -> bool:
@@ -49,6 +49,7 @@ def ask_to_learn(
         "who": request.who,
         "source": request.source,
         "note": request.note,
+        "own_models": list(request.own_models),
     }
     try:
         answer = ask(settings, "learn", LEARN_SECONDS, lesson=lesson)
@@ -86,13 +87,19 @@ def _learn(config: Path | None, data: bytes) -> dict[str, Any]:
         lesson = _checked(json_value(data), _LESSON)
         if lesson["class"] not in ("spam", "ham"):
             raise ValueError("class: expected spam or ham")
-        if not all(isinstance(id, str) for id in lesson["ids"]):
-            raise ValueError("ids: expected strings")
+        for key in ("ids", "own_models"):
+            if not all(isinstance(one, str) for one in lesson[key]):
+                raise ValueError(f"{key}: expected strings")
     except ValueError as error:
         return {"error": f"malformed request to learn: {error}"}
     try:
         settings = load(config)
-        request = ActionRequest(lesson["who"], lesson["source"], lesson["note"])
+        request = ActionRequest(
+            lesson["who"],
+            lesson["source"],
+            lesson["note"],
+            own_models=tuple(lesson["own_models"]),
+        )
         actions = ReviewActions(settings)
         if not may_write(folder := settings.of_filter(BayesSettings).models):
             return {"error": f"the model cannot be taught now: {folder} is not writable"}

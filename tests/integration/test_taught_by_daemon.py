@@ -80,6 +80,11 @@ def test_the_daemon_teaches_for_those_who_may_not_write(machine: Pages) -> None:
     assert machine.teach("spam", "id1") == (0, "id1: already learned as spam\n")
     status, said = machine.teach("ham", "id1")
     assert (status, said) == (0, "id1: learned as ham, and no longer as spam\n")
+    own = ("--for", "joe@mx.example")
+    assert machine.teach("ham", "id2", *own) == (0, "id2: learned as ham\n")
+    assert machine.teach("ham", "id2", *own) == (0, "id2: already learned as ham\n")
+    status, said = machine.filterd("model", "recipients")
+    assert "joe@mx.example     0    1" in said
     status, said = machine.teach("spam", "id1", "id3")
     assert (status, "id3" in said, "Traceback" in said) == (66, True, False)
 

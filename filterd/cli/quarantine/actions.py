@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from filterd.chain.headers import points
-from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, who
+from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, reported, who
 from filterd.cli.quarantine.common import (
     IdArguments,
     ReasonOption,
@@ -131,13 +131,27 @@ def pin(
 def learn(
     kind: Annotated[str, typer.Argument(metavar="spam|ham", help="class of the messages")],
     ids: IdArguments,
+    owners: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--for",
+            metavar="ADDRESS",
+            help="teach this recipient's own model, or with @DOMAIN a domain's, not the site's",
+        ),
+    ] = None,
     reason: ReasonOption = "",
     config: ConfigOption = None,
 ) -> None:
     """Teach the site's model what these messages are."""
     if kind not in ("spam", "ham"):
         fail(f"{kind!r}: expected spam or ham", Exit.USAGE)
-    _print(perform(actions_of(config), kind, ids, _request(reason)))
+    own: tuple[str, ...] = ()
+    if owners:
+        from filterd.bayes.site.recipient_folder import owner_of  # noqa: PLC0415  (numpy)
+
+        with reported(Exit.USAGE, ValueError):
+            own = tuple(map(owner_of, owners))
+    _print(perform(actions_of(config), kind, ids, _request(reason, own_models=own)))
 
 
 @command("rescan")

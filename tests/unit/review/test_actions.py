@@ -10,6 +10,7 @@ import pytest
 
 from filterd.bayes.site.folder import ModelFolder
 from filterd.bayes.site.journal import LearningJournal
+from filterd.bayes.site.recipient_folder import RecipientFolder
 from filterd.config.load import load
 from filterd.filters.gtube import STRING
 from filterd.filters.senders import list as senders
@@ -175,6 +176,25 @@ def test_what_was_released_and_could_not_be_learned_is_told_with_both(
     assert done.words.endswith(f"; not learned: {why}")
     assert done.detail["learned"] == f"not learned: {why}"
     assert done.detail["recipients"][0]["state"] == "released"
+
+
+def test_recipients_teach_models_of_their_own(tmp_path: Path) -> None:
+    actions = opened(tmp_path)
+    actions.store.put(new("id1"))
+    own = replace(BY_ANN, own_models=("joe@mx.test", "sue@mx.test"))
+    (done,) = actions.learn(["id1"], own, spam=False)
+    assert (done.ok, done.words) == (True, "learned as ham")
+    (done,) = actions.learn(["id1"], own, spam=False)
+    assert done.words == "already learned as ham"
+    assert f"{ANN} learned ham for joe@mx.test, sue@mx.test" in told(actions, "id1")
+    models = RecipientFolder(tmp_path / "models")
+    for owner in own.own_models:
+        stored = models.load(owner)
+        assert stored is not None
+        assert (stored.model.spam, stored.model.ham) == (0, 1)
+    assert ModelFolder(tmp_path / "models").load_current() is None
+    with pytest.raises(ActionError, match="expected an address"):
+        actions.learn(["id1"], replace(BY_ANN, own_models=("joe",)), spam=False)
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
