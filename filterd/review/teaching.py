@@ -42,7 +42,8 @@ def teach_own(
     """Teach the models of these recipients and domains; return what each message did to the first
     that it changed.
 
-    Raises TeachingError, OSError if a model cannot be taught, ValueError for what is neither a mailbox nor a domain.
+    Raises TeachingError, OSError if a model cannot be taught, ValueError for what is neither a
+    mailbox nor a domain.
     """
     outcomes: dict[str, LearnOutcome] = {}
     try:
