@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# installed-system.sh [--keep] [--before OLD.deb] RELEASE MTA FILTERD.deb - the first hour of an
+# installed-system.sh [--keep] [--autopkgtest] [--before OLD.deb] RELEASE MTA FILTERD.deb - the first hour of an
 # administrator, in a fresh Debian of that release (bookworm, trixie) that systemd boots: the MTA (postfix
 # or sendmail), clamd and the package are installed, packaging/debian/tests/first-mail sends the first mail, and
 # what is left after a purge is shown. With --before that package is installed first, and holds mail and
-# has learnt when the other one takes its place. scripts/build-deb-for.sh makes packages.
+# has learnt when the other one takes its place. With --autopkgtest that program runs the package's tests, and
+# nothing else is done. scripts/build-deb-for.sh makes packages.
 #
 # By hand and as root; needs the packages mmdebstrap and systemd-container, the network (for Debian's
 # packages; the booted system has none) and some gigabytes in TMPDIR (else /var/tmp). The system is removed
@@ -11,15 +12,17 @@
 set -euo pipefail
 
 usage() {
-  echo "usage: ${0##*/} [--keep] [--before OLD.deb] bookworm|trixie postfix|sendmail FILTERD.deb" >&2
+  echo "usage: ${0##*/} [--keep] [--autopkgtest] [--before OLD.deb] bookworm|trixie postfix|sendmail FILTERD.deb" >&2
   exit 64
 }
 
 keep=
 before=
+autopkgtest=
 while [[ ${1-} == --* ]]; do
   case $1 in
     --keep) keep=yes ;;
+    --autopkgtest) autopkgtest=yes ;;
     --before) before=${2-} && shift ;;
     *) usage ;;
   esac
@@ -61,6 +64,7 @@ cp -L /etc/resolv.conf "$root/etc/resolv.conf"
 wanted="adduser clamav-daemon clamdscan python3 libmilter1.0.1 libarchive13"
 [ "$release" = bookworm ] || wanted=${wanted/libarchive13/libarchive13t64}
 case $mta in postfix) wanted+=" postfix" ;; sendmail) wanted+=" sendmail sendmail-bin sensible-mda procmail" ;; esac
+[ -z "$autopkgtest" ] || wanted+=" autopkgtest"
 chroot "$root" sh -c "apt-get -qq update && apt-get -qq -y --no-install-recommends --download-only install $wanted" \
   </dev/null >/dev/null
 
@@ -69,6 +73,7 @@ echo "127.0.0.1 localhost mx.example.test mx" >"$root/etc/hosts"
 echo "postfix postfix/main_mailer_type select Local only" | chroot "$root" debconf-set-selections
 install -m 755 "$checkout"/packaging/debian/tests/first-mail "$checkout/scripts/first-hour.sh" "$root/root"
 install -m 644 "$package" "$root/root/filterd.deb"
+[ -z "$autopkgtest" ] || cp -R "$checkout/packaging" "$root/root/packaging"
 [ -z "$before" ] || install -m 644 "$before" "$root/root/before.deb"
 cat >"$root/etc/systemd/system/first-hour.service" <<END
 [Unit]
