@@ -50,7 +50,7 @@ events_logger = "file"
 END
 export CONTAINERS_CONF=$work/containers.conf
 real=$(command -v podman)
-printf '#!/bin/sh\nexec %s --root %s/graph --runroot %s/run --storage-driver vfs "$@"\n' "$real" "$storage" "$storage" \
+printf '#!/bin/sh\nexec %s --root %s/s --runroot %s/r --storage-driver vfs "$@"\n' "$real" "$storage" "$storage" \
   >"$work/bin/podman"
 chmod +x "$work/bin/podman"
 export PATH=$work/bin:$PATH
