@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.site import LIMIT, Site
+from tests.browser.site import CHROMIUM, LIMIT, OPTIONS, Site
 from tests.browser.stranger import Stranger
 from tests.helpers.process import folder, require
 from tests.helpers.servers.own_mta import OwnMta
@@ -17,13 +17,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 HERE = Path(__file__).parent
-
-CHROMIUM = "/usr/bin/chromium"
-
-OPTIONS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
-    " --disable-background-networking --disable-component-update --disable-sync"
-).split()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

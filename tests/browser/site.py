@@ -21,6 +21,13 @@ from tests.helpers.servers.filterd import COMMAND
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
 
+CHROMIUM = "/usr/bin/chromium"
+
+OPTIONS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run"
+    " --disable-background-networking --disable-component-update --disable-sync"
+).split()
+
 JOE = "joe@mx.example.test"
 MAX = "max@other.example"
 

@@ -1,7 +1,7 @@
 """Write the pictures of the review pages that the documentation has: docs/figures/*.png.
 
 By hand, in an environment with the packages of the tests and with Debian's chromium:
-`.venv/bin/python scripts/screenshots.py`. The mail in them is made up here.
+`.venv/bin/python -m tests.browser.screenshots`. The mail in them is made up here.
 """
 
 from __future__ import annotations
@@ -13,17 +13,13 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+from filterd.chain.verdict import RemovedPart, Symbol
+from filterd.message import Client, Envelope, Recipient
+from filterd.message.ids import new_id
+from tests.browser import site as pages
+from tests.helpers.reports import new_entry
 
-from filterd.chain.verdict import RemovedPart, Symbol  # noqa: E402
-from filterd.message import Client, Envelope, Recipient  # noqa: E402
-from filterd.message.ids import new_id  # noqa: E402
-from tests.browser import site as pages  # noqa: E402
-from tests.browser.conftest import CHROMIUM, OPTIONS  # noqa: E402
-from tests.helpers.reports import new_entry  # noqa: E402
-
-FIGURES = ROOT / "docs/figures"
+FIGURES = Path(__file__).parents[2] / "docs/figures"
 
 WIDTH, HEIGHT = 1240, 760
 
@@ -127,7 +123,9 @@ def main() -> None:
         site.start()
         try:
             pages.ZONE = "UTC"
-            site.browser = driver.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+            site.browser = driver.chromium.launch(
+                executable_path=pages.CHROMIUM, args=pages.OPTIONS
+            )
             id = keep(site)
             visit = site.logged_in(width=WIDTH, height=HEIGHT)
             for name, path in (
