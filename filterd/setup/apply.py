@@ -54,8 +54,9 @@ class SetupCopies:
                 f"it was set up before, with copies in {self.folder}; "
                 f"`filterd setup {plan.mta} --undo` takes that back first"
             )
-        for folder in (self.folder.parent, self.folder):
-            folder.mkdir(mode=0o700, exist_ok=True)
+        # Through the upper one the service reaches its archives, `filterd-backup.service`.
+        for folder, mode in ((self.folder.parent, 0o711), (self.folder, 0o700)):
+            folder.mkdir(mode=mode, exist_ok=True)
             told = folder.lstat()
             if not stat.S_ISDIR(told.st_mode) or told.st_uid != os.geteuid():
                 raise SetupError(f"{folder} is not a folder of the user who runs this")

@@ -112,6 +112,9 @@ def test_postfix_on_debian(debian: Debian) -> None:
     assert "550 5.7.1" in debian.send(GTUBE)
     assert "250 2.0.0 Ok: queued" in debian.send(b"hello")
     assert debian.owner("/var/spool/postfix/filterd") == "filterd:postfix 2710"
+    # The copies are root's, and the service reaches its archives beside them.
+    assert debian.owner("/var/backups/filterd") == "root:root 711"
+    assert debian.owner("/var/backups/filterd/postfix") == "root:root 700"
     # What the test left: nothing in the quarantine. Postfix' own view of it is right, too.
     assert debian.run("find /var/spool/filterd/quarantine -name '*.json'") == debian.run(
         "find /var/spool/filterd/quarantine -newer /run/filterd.pid -name '*.json'"
