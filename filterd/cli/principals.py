@@ -21,7 +21,7 @@ RoleOption = Annotated[
         "--role",
         help="admin: sees and does everything. reviewer: all of its domains and recipients. "
         "helpdesk: searches and releases, for these or for everybody. auditor: sees everything, "
-        "changes nothing",
+        "changes nothing. user: its own mail, on pages of its own",
     ),
 ]
 DomainOption = Annotated[

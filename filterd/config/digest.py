@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_doc import Doc
 from annotated_types import Gt
@@ -33,7 +33,10 @@ class DigestSettings:
     envelope_sender: Annotated[str, Doc("who gets the bounce; empty: nobody (the null sender)")] = (
         ""
     )
-    subject: Annotated[str, Doc("Subject of the digest")] = "Mail held for you"
+    subject: Annotated[
+        str, Doc("Subject of the digest, to which the number is added; empty: the template's")
+    ] = ""
+    language: Annotated[Literal["en", "de"], Doc("language of filterd's own templates")] = "en"
     domains: Annotated[
         tuple[str, ...], Doc("only recipients in these domains get digests; empty: all")
     ] = ()

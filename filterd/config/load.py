@@ -27,6 +27,7 @@ from filterd.config.doctor import DoctorSettings
 from filterd.config.notices import NoticeSettings
 from filterd.config.processes import DaemonSettings, MetricsSettings, StageSettings, WorkerSettings
 from filterd.config.tables import Tables
+from filterd.config.users import UserSettings
 from filterd.config.web import WebSettings
 from filterd.filters.rates.settings import RatesSettings
 from filterd.history.settings import HistorySettings
@@ -81,6 +82,7 @@ class Settings:
     metrics: MetricsSettings = MetricsSettings()
     autolearn: AutolearnSettings = AutolearnSettings()
     web: WebSettings = WebSettings()
+    users: UserSettings = UserSettings()
     mta: MtaSettings = MtaSettings()
     filters: Mapping[str, FilterSettings] = field(default_factory=dict)
     source: Path | None = None
@@ -126,6 +128,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "metrics": MetricsSettings,
     "autolearn": AutolearnSettings,
     "web": WebSettings,
+    "users": UserSettings,
     "mta": MtaSettings,
 }
 """Every fixed section of the file and the dataclass that defines it."""
@@ -232,6 +235,12 @@ def _check_notices(tables: Tables, settings: Settings) -> None:
                 "would tell nothing, since the history is off",
                 "expected enabled = true in [history]",
             )
+    if notices.request and not (settings.users.enabled and settings.users.request):
+        tables.wrong(
+            ("notices", "request"),
+            "would tell nothing, since nobody can ask for anything",
+            'expected enabled = true and request = ["banned"] in [users]',
+        )
     judged = any(own.refused for own in settings.in_chain(RatesSettings).values())
     if notices.account and not judged:
         tables.wrong(

@@ -16,7 +16,7 @@ from filterd.message.envelope import ip
 from filterd.quarantine.settings import ADDRESS
 from filterd.system.mistakes import mistakes
 
-EventKind = Literal["held", "stripped", "virus", "failed", "full", "account"]
+EventKind = Literal["held", "stripped", "virus", "failed", "full", "account", "request"]
 """What can be told."""
 
 KINDS: tuple[EventKind, ...] = get_args(EventKind)
@@ -87,6 +87,10 @@ class NoticeSettings:
     account: Annotated[
         tuple[str, ...],
         Doc("who is told of an account or client whose mail is held, since it sends spam"),
+    ] = ()
+    request: Annotated[
+        tuple[str, ...],
+        Doc("who is told that a user asks for the release of held mail ([users] request)"),
     ] = ()
     domains: Annotated[
         tuple[str, ...],

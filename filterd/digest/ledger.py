@@ -82,6 +82,7 @@ class DigestLedger:
             .outerjoin(digests, digests.c.recipient == d.recipient)
             .where(
                 Unindexed(d.state) == "held",
+                Unindexed(d.dismissed) == 0,
                 Unindexed(m.reason).in_(reasons),
                 m.virus == "",
                 m.received > oldest,
@@ -111,13 +112,13 @@ class DigestLedger:
 
     def rows(self, ids: Sequence[str]) -> list[Row]:
         """What the index has of these messages, newest first."""
-        query = (
-            sa.select(messages)
-            .where(messages.c.id.in_(ids))
-            .order_by(messages.c.received.desc(), messages.c.id.desc())
-        )
+        query = sa.select(messages)
+        found: list[Row] = []
         with self._index.connection() as connection:
-            return [row_of(found) for found in connection.execute(query).mappings()]
+            for start in range(0, len(ids), _CHUNK):
+                some = query.where(messages.c.id.in_(ids[start : start + _CHUNK]))
+                found += [row_of(one) for one in connection.execute(some).mappings()]
+        return sorted(found, key=lambda row: (row.received, row.id), reverse=True)
 
     def claim(self, mailbox: str, begun: float, until: float, now: float) -> bool:
         """Take it upon oneself to tell a mailbox; False if that is done, or somebody is at it."""

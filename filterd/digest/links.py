@@ -1,8 +1,9 @@
 """Signed links: each names one message, one recipient and a moment after which it is worth nothing.
 
-Anybody who has the link may release that message to that recipient, and nothing else: that is what
-the recipient's own mailbox is trusted with. The signature is an HMAC with a key derived from the
-key of releases, so that nothing else that is signed can be taken for a link.
+Anybody who has the link may do with that message what its recipient may, and nothing else: that is
+what the recipient's own mailbox is trusted with. A mailbox's link opens all that is held for it.
+The signature is an HMAC with a key derived from the key of releases, another one for each kind, so
+that nothing else that is signed can be taken for a link.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import hmac
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filterd.chain.marks import load_key
 from filterd.system.bounded import json_value
@@ -32,6 +34,14 @@ class ReleaseLink:
     until: float
 
 
+@dataclass(frozen=True, slots=True)
+class MailboxLink:
+    """A link to all that is held for one mailbox. until: seconds since 1970."""
+
+    address: str
+    until: float
+
+
 class LinkError(ValueError):
     """A link that is not ours, was changed, or has expired; in words for the person who followed
     it."""
@@ -41,33 +51,55 @@ class Signer:
     """Makes and checks links. folder: of the quarantine, where the key is. Raises OSError."""
 
     def __init__(self, folder: Path) -> None:
-        self._key = hmac.new(load_key(folder), b"filterd digest link 1", "sha256").digest()
+        key = load_key(folder)
+        self._key = hmac.new(key, b"filterd digest link 1", "sha256").digest()
+        self._mailbox_key = hmac.new(key, b"filterd mailbox link 1", "sha256").digest()
 
     def token(self, link: ReleaseLink) -> str:
         """The part of the address that says all of it."""
-        body = json.dumps([link.id, link.recipient, int(link.until)]).encode("ascii")
-        return _text(self._signature(body) + body)
+        return _signed(self._key, [link.id, link.recipient, int(link.until)])
+
+    def mailbox_token(self, link: MailboxLink) -> str:
+        """The same of a mailbox."""
+        return _signed(self._mailbox_key, [link.address, int(link.until)])
 
     def link(self, token: str, now: float) -> ReleaseLink:
         """What a token is for. Raises LinkError."""
-        wrong = LinkError("This link is not valid. Was it copied whole?")
-        if len(token) > LINK_LIMIT:
-            raise wrong
-        try:
-            octets = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
-        except (binascii.Error, ValueError):
-            raise wrong from None
-        signature, body = octets[:_SIGNATURE_OCTETS], octets[_SIGNATURE_OCTETS:]
-        if not hmac.compare_digest(signature, self._signature(body)):
-            raise wrong
-        # Only we can have written it.
-        id, recipient, until = json_value(body)
-        if now >= until:
-            raise LinkError("This link has expired. A newer digest has newer links.")
+        id, recipient, until = _checked(self._key, token, now)
         return ReleaseLink(id, recipient, until)
 
-    def _signature(self, body: bytes) -> bytes:
-        return hmac.new(self._key, body, "sha256").digest()
+    def mailbox(self, token: str, now: float) -> MailboxLink:
+        """The same of a mailbox's token. Raises LinkError."""
+        address, until = _checked(self._mailbox_key, token, now)
+        return MailboxLink(address, until)
+
+
+NOT_VALID = "This link is not valid. Was it copied whole?"
+EXPIRED = "This link has expired. A newer digest has newer links."
+
+
+def _signed(key: bytes, values: list[str | int]) -> str:
+    body = json.dumps(values).encode("ascii")
+    return _text(hmac.new(key, body, "sha256").digest() + body)
+
+
+def _checked(key: bytes, token: str, now: float) -> list[Any]:
+    """What was signed, whose last value is the moment at which it ends. Raises LinkError."""
+    wrong = LinkError(NOT_VALID)
+    if len(token) > LINK_LIMIT:
+        raise wrong
+    try:
+        octets = base64.b64decode(token + "=" * (-len(token) % 4), b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise wrong from None
+    signature, body = octets[:_SIGNATURE_OCTETS], octets[_SIGNATURE_OCTETS:]
+    if not hmac.compare_digest(signature, hmac.new(key, body, "sha256").digest()):
+        raise wrong
+    # Only we can have written it.
+    values: list[Any] = json_value(body)
+    if now >= values[-1]:
+        raise LinkError(EXPIRED)
+    return values
 
 
 def _text(octets: bytes) -> str:

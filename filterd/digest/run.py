@@ -24,6 +24,7 @@ from filterd.config.load import Settings
 from filterd.digest.compose import LISTED_LIMIT, DigestError, Site, compose
 from filterd.digest.ledger import CLAIM_LIMIT, DigestLedger, Due
 from filterd.digest.links import Signer
+from filterd.filters.senders.settings import SendersSettings
 from filterd.message.address import same
 from filterd.quarantine import Store, StoreError, UnknownIdError
 from filterd.quarantine.index import Row
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 
 HOUR = 3600.0
 
+LOOKED_AT = 2000
+"""Messages, the newest ones, of which those are chosen that a digest lists."""
+
 
 def site_of(settings: Settings) -> Site:
     """What all digests of these settings share. Raises DigestError, OSError."""
@@ -41,7 +45,17 @@ def site_of(settings: Settings) -> Site:
             "web.url is not set, so that links would lead to this machine only; expected "
             'url = "https://mail.example" in [web]'
         )
-    return Site(settings.digest, settings.web.base, Signer(settings.quarantine.folder))
+    users = settings.users
+    actions = []
+    if users.enabled:
+        actions = ["delete", *(["block"] if settings.in_chain(SendersSettings) else [])]
+    return Site(
+        settings.digest,
+        settings.web.base,
+        Signer(settings.quarantine.folder),
+        tuple(actions),
+        users.enabled and users.links,
+    )
 
 
 def due_moment(digest: DigestSettings, begun: float, now: float) -> float:
@@ -69,7 +83,9 @@ def waiting(ledger: DigestLedger, settings: Settings, since: float, until: float
 
 def digest_for(site: Site, store: Store, due: Due, now: float) -> bytes:
     """The digest that tells a mailbox of these messages. Raises DigestError, StoreError."""
-    rows = DigestLedger(store.index).rows(list(due.held)[:LISTED_LIMIT])
+    rows = DigestLedger(store.index).rows(list(due.held)[:LOOKED_AT])
+    # Mail that is wanted is most likely among those with few points.
+    rows = sorted(rows, key=lambda row: row.score)[:LISTED_LIMIT]
     return compose(site, due, [_own(row, store, due.held[row.id]) for row in rows], now)
 
 

@@ -23,7 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from filterd.chain.headers import points
 from filterd.config.notices import EventKind, NoticeSettings
-from filterd.notices.events import MessageEvent, NoticeEvent
+from filterd.notices.events import MessageEvent, NoticeEvent, RequestEvent
 from filterd.system import display
 from filterd.system.bounded import plain_text, read_regular
 from filterd.system.display import printable, when
@@ -42,7 +42,7 @@ SUBJECT_LIMIT = 150
 
 _TEMPLATE_LIMIT = 1 << 16
 _OWN = Path(__file__).parent / "templates"
-_TIMES = frozenset({"received", "last", "since", "until"})
+_TIMES = frozenset({"received", "last", "since", "until", "asked"})
 _MARK = re.compile(r"<notice\.([0-9a-f]{16})\.([0-9a-f]{24})@")
 
 
@@ -132,6 +132,8 @@ class NoticeWriter:
             found["link"] = links.get(event.record.id, "")
             if recipient is None and self.pages and event.record.stored:
                 found["link"] = f"{self.pages}/message/{event.record.id}"
+        if isinstance(event, RequestEvent):
+            found["link"] = f"{self.pages}/message/{facts['id']}" if self.pages else ""
         return found
 
     def _text(self, kind: EventKind, values: Mapping[str, Any]) -> str:

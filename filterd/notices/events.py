@@ -17,6 +17,7 @@ from filterd.config.notices import EventKind
 from filterd.filters.rates.counting import HeldParty
 from filterd.history import Record
 from filterd.message.address import Mailbox, checked_domains, same
+from filterd.quarantine.copies import HeldCopy
 
 OWN_MARK = "notice-"
 """Beginning of the ids in the marks of notices, by which our own filters let them pass."""
@@ -192,6 +193,42 @@ class AccountEvent:
             "since": held.since,
             "until": held.until,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class RequestEvent:
+    """A recipient who asks for the release of its mail."""
+
+    held: HeldCopy
+    kind: EventKind = field(default="request", init=False)
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        copy = self.held.copy
+        return event_id(self.kind, self.held.row.id, copy.recipient, f"{copy.asked:.3f}")
+
+    @property
+    def time(self) -> float:
+        """When it asked."""
+        return self.held.copy.asked
+
+    def facts(self, *, subject: bool, recipient: str | None = None) -> dict[str, Any]:
+        """See `NoticeEvent.facts`."""
+        del recipient
+        row, copy = self.held.row, self.held.copy
+        found: dict[str, Any] = {
+            "id": row.id,
+            "asked": copy.asked,
+            "recipient": copy.recipient,
+            "note": copy.request_note,
+            "received": row.received,
+            "sender": row.sender,
+            "reason": row.reason,
+        }
+        if subject:
+            found |= {"subject": row.subject, "header_from": row.header_from}
+        return found
 
 
 def of_message(record: Record) -> MessageEvent | None:

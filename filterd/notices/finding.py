@@ -19,12 +19,14 @@ from filterd.notices.events import (
     AccountEvent,
     FullEvent,
     NoticeEvent,
+    RequestEvent,
     event_id,
     failures,
     of_message,
 )
 from filterd.notices.queue import AGE_LIMIT
 from filterd.quarantine import Store
+from filterd.quarantine.copies import asked_for
 from filterd.state.facts import SharedState, StateKey, state_key
 
 SETTLED = 5.0
@@ -123,6 +125,22 @@ class Finder:
             if self._state.touch(key, now, max(held.until - now, 1.0)).count == 1:
                 found.append(AccountEvent(held))
         return found
+
+    def requests(self, now: float) -> Iterator[list[NoticeEvent]]:
+        """What users ask for since the last look; when the next ones are asked for, these count as
+        told. Raises StoreError."""
+        folder = self._settings.quarantine.folder
+        wanted = self._settings.users.enabled and self._settings.notices.wanted("request")
+        if not wanted or not folder.is_dir():
+            return
+        key = state_key(KIND, "requests")
+        (entry,) = self._state.get([key], now)
+        since = float(entry.value) if entry is not None else now - AGE_LIMIT
+        with closing(Store(self._settings.quarantine)) as store:
+            found = asked_for(store.index, PAGE, since)
+        if found:
+            yield [RequestEvent(one) for one in found]
+            self._state.put(key, now, CURSOR_SECONDS, repr(found[-1].copy.asked))
 
     def full(self, now: float) -> list[NoticeEvent]:
         """What is nearly full, told once until there is room again, or a week later. Raises

@@ -12,7 +12,7 @@ from filterd.system.display import utc
 VERSION = 1
 """Of the form: it changes where a value goes or gets another meaning, not where one is added."""
 
-_TIMES = frozenset({"received", "last", "since", "until"})
+_TIMES = frozenset({"received", "last", "since", "until", "asked"})
 
 
 def payload(

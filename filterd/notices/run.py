@@ -203,6 +203,8 @@ class NoticeSchedule:
                     for events in finder.pages(now):
                         teller.tell(events, now)
                     teller.tell(finder.accounts(now), now)
+                    for asked in finder.requests(now):
+                        teller.tell(asked, now)
             if not 0 <= now - self._full_at < FULL_INTERVAL:
                 self._full_at = now
                 teller.tell(finder.full(now), now)

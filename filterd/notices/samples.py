@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from filterd.chain.verdict import Action, Failure, FailureKind, Outcome, Reason, RemovedPart, Symbol
 from filterd.config.notices import KINDS, EventKind, NoticeSettings
 from filterd.filters.rates.counting import HeldParty
@@ -13,7 +15,11 @@ from filterd.notices.events import (
     FullEvent,
     MessageEvent,
     NoticeEvent,
+    RequestEvent,
 )
+from filterd.quarantine.copies import HeldCopy
+from filterd.quarantine.index import Row
+from filterd.quarantine.journal import Delivery
 
 RECIPIENT = "joe@mx.example"
 
@@ -32,7 +38,32 @@ def sample(kind: EventKind, now: float) -> NoticeEvent:
         case "account":
             why = "24 of 60 messages in 3600 s refused"
             return AccountEvent(HeldParty("user", "ann", why, now, now + 86400.0))
+        case "request":
+            row = Row(**_ROW, received=now - 3600.0)
+            note = "Our supplier sends its drawings this way"
+            return RequestEvent(HeldCopy(row, Delivery(RECIPIENT, asked=now, request_note=note)))
     return MessageEvent(kind, _record(kind, now), (RECIPIENT,))
+
+
+_ROW: dict[str, Any] = {
+    "id": "1m832zjby7595m34",
+    "size": 14_336,
+    "sender": "news@shop.example",
+    "recipients": (RECIPIENT,),
+    "client_address": "192.0.2.25",
+    "queue_id": "4B1ABC0042",
+    "message_id": "<1@shop.example>",
+    "header_from": "Shop <news@shop.example>",
+    "subject": "Your order of yesterday",
+    "reason": "banned",
+    "action": "quarantine",
+    "score": 0.0,
+    "symbols": (),
+    "virus": "",
+    "path": "",
+    "state": "held",
+    "pinned": False,
+}
 
 
 def _record(kind: EventKind, now: float) -> Record:

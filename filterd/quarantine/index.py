@@ -267,11 +267,35 @@ class Index:
             _put_deliveries(connection, [delivery_row(id, delivery)])
             _summarize(connection, id)
 
+    def mark(self, id: str, copies: Sequence[Delivery]) -> None:
+        """Write what their recipients want of these copies, and nothing else. Raises StoreError."""
+        c = deliveries.c
+        with self.connection() as connection:
+            _lock(connection, [id])
+            for copy in copies:
+                row = delivery_row(id, copy)
+                connection.execute(
+                    sa.update(deliveries)
+                    .where(c.id == id, c.recipient == row["recipient"])
+                    .values({name: row[name] for name in _WISHES})
+                )
+
     def deliveries(self, id: str) -> tuple[Delivery, ...]:
         """The copies of one message. Raises StoreError."""
         query = sa.select(deliveries).where(deliveries.c.id == id).order_by(deliveries.c.recipient)
         with self.connection() as connection:
             return tuple(delivery_of(found) for found in connection.execute(query).mappings())
+
+    def copies_of(self, ids: Sequence[str]) -> dict[str, tuple[Delivery, ...]]:
+        """The copies of several messages, by id. Raises StoreError."""
+        query = sa.select(deliveries).order_by(deliveries.c.recipient)
+        found: dict[str, tuple[Delivery, ...]] = dict.fromkeys(ids, ())
+        with self.connection() as connection:
+            for some in _chunks(ids):
+                wanted = query.where(deliveries.c.id.in_(some))
+                for row in connection.execute(wanted).mappings():
+                    found[row["id"]] += (delivery_of(row),)
+        return found
 
     def waiting(self, now: float, claimed_before: float) -> list[tuple[str, Delivery]]:
         """Copies whose release is due again, and those claimed so long ago that the process that
@@ -440,6 +464,8 @@ def _put_deliveries(
         values = {name: new.excluded[name] for name in row if name not in _KEY}
         connection.execute(new.on_conflict_do_update(index_elements=_KEY, set_=values))
 
+
+_WISHES = ("asked", "refused", "dismissed", "request_note")
 
 _KEY = ("id", "recipient")
 """What makes a copy the one that it is."""

@@ -42,7 +42,13 @@ What = Literal[
     "undone",
     "held_again",
     "forgotten",
+    "requested",
+    "refused",
+    "dismissed",
+    "wanted",
 ]
+
+RECIPIENT_EVENTS = frozenset({"requested", "refused", "dismissed", "wanted"})
 
 STATE_EVENTS = frozenset({"releasing", "released", "failed", "deleted", "expired"})
 
@@ -61,7 +67,9 @@ class Event:
     """One action. id: the message, `""` for an action about no single one. recipients: whom it
     concerns, empty for the whole message. who: `cli:root`, `web:ann`, `filterd`. note: the person's
     reason; of `held_again` the id under which the released message is kept now, and why. `deleted`:
-    it can be `undeleted` until it is `purged`, its bytes removed for good. reply and
+    it can be `undeleted` until it is `purged`, its bytes removed for good. `requested`: a recipient
+    asks for its copy's release, `refused`: it does not get it; `dismissed`: a recipient does not
+    want its copy, `wanted`: it does after all. reply and
     queue_id: what the MTA said. again_at: seconds since 1970 of the next try, 0 for none. form:
     `original` or `attached`, how it was released.
     """
@@ -237,7 +245,8 @@ class Delivery:
     """One recipient's copy: its state, since when, and what the MTA said last.
 
     state: any but `copy`. attempts: releases that were tried. again_at: seconds since 1970 of the
-    next try, 0 for none.
+    next try, 0 for none. asked, refused, dismissed: since when its recipient asks for its release,
+    was refused it, or does not want it; 0 for not. request_note: why, of the first two.
     """
 
     recipient: str
@@ -248,6 +257,10 @@ class Delivery:
     attempts: int = 0
     again_at: float = 0.0
     form: str = "original"
+    asked: float = 0.0
+    refused: float = 0.0
+    dismissed: float = 0.0
+    request_note: str = ""
 
     @property
     def is_unknown(self) -> bool:
@@ -298,6 +311,10 @@ def delivery_state_of(
             # What the MTA said meanwhile of a release that was under way is later, and stays.
             copies = {r: before.get(r, d) if d.state == gone else d for r, d in copies.items()}
             gone, gone_at, purged = "", 0.0, False
+        elif event.what in RECIPIENT_EVENTS:
+            for recipient in event.recipients:
+                if recipient in copies:
+                    copies[recipient] = marked(copies[recipient], event)
         elif event.what == "purged":
             purged = bool(gone)
         elif event.what in STATE_EVENTS:
@@ -314,6 +331,21 @@ def delivery_state_of(
                     event.form or old.form,
                 )
     return DeliveryState(tuple(copies.values()), pinned, gone, gone_at, purged)
+
+
+def marked(copy: Delivery, event: Event) -> Delivery:
+    """A copy after one of `RECIPIENT_EVENTS`. What becomes of it then ends all of that."""
+    dismissed, note = copy.dismissed, event.note
+    match event.what:
+        case "requested":
+            return replace(copy, asked=event.time, refused=0.0, dismissed=0.0, request_note=note)
+        case "refused":
+            return replace(copy, asked=0.0, refused=event.time, request_note=note)
+        case "dismissed":
+            dismissed = event.time
+        case "wanted":
+            dismissed = 0.0
+    return replace(copy, asked=0.0, dismissed=dismissed)
 
 
 def _gone(old: Delivery, event: Event) -> Delivery:

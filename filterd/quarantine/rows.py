@@ -20,4 +20,5 @@ def delivery_row(id: str, delivery: Delivery) -> dict[str, Any]:
     """The row of a copy."""
     row = {"id": id, **asdict(delivery)}
     row["state"] = str(delivery.state)
-    return {**row, "recipient": storable(delivery.recipient), "reply": storable(delivery.reply)}
+    texts = ("recipient", "reply", "request_note")
+    return row | {name: storable(row[name]) for name in texts}

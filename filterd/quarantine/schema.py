@@ -64,7 +64,11 @@ deliveries = sa.Table(
     *filled(sa.Float, "changed", "again_at"),
     *filled(sa.Text, "reply", "queue_id"),
     *filled(sa.Integer, "attempts"),
+    # What its recipient wants, and since when (seconds since 1970).
+    *filled(sa.Float, "asked", "refused", "dismissed"),
+    *filled(sa.Text, "request_note"),
     sa.Index("deliveries_by_state", "state", "again_at"),
+    sa.Index("deliveries_asked", "asked"),
 )
 
 # Whom a digest has told of what came up to when, and who is at it since when (seconds since 1970).
@@ -96,7 +100,7 @@ SCHEMA = Schema(
     title="quarantine index",
     meta=meta,
     folder=Path(__file__).parent / "migrations",
-    forms=("0001", "0002", "0003", "0004"),
+    forms=("0001", "0002", "0003", "0004", "0005"),
     version_table="alembic_version",
     before=_begin_anew,
     repair="`filterd quarantine fsck` adds the rows that are missing",

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Source = Literal["web", "api"]
+Source = Literal["web", "api", "digest"]
 
 ID_SHOWN = 64
 """Characters of an unknown id that an error repeats; ids are shorter."""

@@ -100,6 +100,8 @@ def new_principal(
     if not NAME.fullmatch(name):
         raise PrincipalError(f"{name!r} is not a name; {NAME_EXPECTED}")
     limits = tuple(map(_domain, domains)), tuple(map(_address, recipients))
+    if role == "user" and (limits[0] or not limits[1]):
+        raise PrincipalError(_USERS_LIMITS)
     if role == "reviewer" and not any(limits):
         raise PrincipalError("a reviewer needs a domain or a recipient, otherwise it sees nothing")
     if role in ("admin", "auditor") and any(limits):
@@ -108,6 +110,9 @@ def new_principal(
         )
     made = datetime.now(UTC).isoformat(timespec="seconds")
     return Principal(name, role, secret, *limits, made)
+
+
+_USERS_LIMITS = "a user has its own mail only; expected its addresses as recipients, and no domain"
 
 
 def _domain(text: str) -> str:
@@ -281,6 +286,9 @@ def _decoded(entry: Any, kind: Kind, where: str, *, is_old: bool) -> Principal:
                 f"{where}: an {checked} has limits; expected none, or role reviewer or helpdesk"
             )
         domains = recipients = ()
+    if checked == "user" and (kind == "token" or domains or not recipients):
+        why = "a token cannot have it" if kind == "token" else _USERS_LIMITS
+        raise PrincipalError(f"{where}: role user: {why}")
     totp = _text(entry, "totp", where) if "totp" in entry else ""
     if totp and not (kind == "account" and _TOTP.fullmatch(totp)):
         raise PrincipalError(

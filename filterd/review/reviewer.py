@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 from filterd.message.address import listed_domain, reaches, readable
 
-Role = Literal["admin", "reviewer", "helpdesk", "auditor"]
+Role = Literal["admin", "reviewer", "helpdesk", "auditor", "user"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -23,7 +23,8 @@ class Reviewer:
     An admin sees and does everything. A reviewer sees messages to recipients in its domains (those
     below them are others) or to its recipients, with any +detail, and acts for these recipients
     only. A helpdesk, with limits such as these or without, searches, looks and releases. An auditor
-    sees everything and changes nothing. What each role may do: `filterd.review.rights`.
+    sees everything and changes nothing. A user has a page of its own (`filterd.review.own_mail`),
+    for mail to its addresses. What each role may do: `filterd.review.rights`.
     domains and recipients: in any spelling; kept as `filterd.message.address` reads them.
     """
 

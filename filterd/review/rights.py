@@ -83,7 +83,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         lambda do, ids, request: do.release(ids, request),
         admin_only=for_admins_only,
         decides=True,
-        roles=("reviewer", "helpdesk"),
+        roles=("reviewer", "helpdesk", "user"),
     ),
     "release-ham": ReviewAction(
         Right.ALL,
@@ -111,6 +111,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         lambda do, ids, request: do.learn(ids, request, spam=False),
         decides=True,
         together=True,
+        roles=("reviewer", "user"),
     ),
     "pin": ReviewAction(
         Right.SEE,
@@ -136,6 +137,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         asks_first=True,
         for_everybody=True,
         without_proof=True,
+        roles=("reviewer", "user"),
     ),
     "block": ReviewAction(
         Right.OWN,
@@ -145,6 +147,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         lambda do, ids, request: do.list_senders("block", ids, request),
         asks_first=True,
         for_everybody=True,
+        roles=("reviewer", "user"),
     ),
     "delete": ReviewAction(
         Right.ALL,
@@ -154,6 +157,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         lambda do, ids, request: do.delete(ids, request),
         asks_first=True,
         decides=True,
+        roles=("reviewer", "user"),
     ),
     "undelete": ReviewAction(
         Right.ALL,
@@ -161,6 +165,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         "Undelete {}",
         "The messages are brought back as they were.",
         lambda do, ids, request: do.undelete(ids, request),
+        roles=("reviewer", "user"),
     ),
     "rescan": ReviewAction(Right.SEE, "Scan again", roles=("reviewer", "helpdesk", "auditor")),
     "download": ReviewAction(Right.SEE, "Download the exact bytes", admin_only=_virus),
@@ -170,13 +175,15 @@ ACTIONS: Mapping[str, ReviewAction] = {
     "dmarc": ReviewAction(Right.ADMIN, roles=("auditor",)),
     "lists": ReviewAction(Right.ADMIN, roles=()),
     "rates": ReviewAction(Right.ADMIN, roles=()),
-    "senders": ReviewAction(Right.SEE),
+    "senders": ReviewAction(Right.SEE, roles=("reviewer", "user")),
     "greylist": ReviewAction(Right.SEE),
+    "requests": ReviewAction(Right.SEE, roles=("reviewer", "helpdesk")),
 }
-"""By name, as forms and URLs use it, in the order of the menu. The last seven are about no message:
+"""By name, as forms and URLs use it, in the order of the menu. The last eight are about no message:
 `status`, the dashboard, counts and the state of the site; `trace`, rules of a sendmail.cf; `dmarc`,
 reports of others about our domains; `lists`, the local lists; `rates`, whose mail is held;
-`senders`, changes of the list of senders; `greylist`, letting in what waits."""
+`senders`, changes of the list of senders; `greylist`, letting in what waits; `requests`, answers to
+people who ask for the release of their mail."""
 
 BULK: Mapping[str, ReviewAction] = {
     name: one for name, one in ACTIONS.items() if one.run is not None

@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
-from filterd.review.principals import Principal, PrincipalFile, new_principal
+from filterd.review.principals import Principal, PrincipalError, PrincipalFile, new_principal
 from filterd.review.reviewer import Role
 
 PREFIX = "filterd_"
@@ -46,6 +46,10 @@ class TokenFile:
         self, name: str, role: Role, domains: Iterable[str] = (), recipients: Iterable[str] = ()
     ) -> str:
         """Make a token and return its secret, which nobody can see again. Raises PrincipalError."""
+        if role == "user":
+            raise PrincipalError(
+                "users have pages, and no tokens; expected admin, reviewer, helpdesk or auditor"
+            )
         secret = PREFIX + secrets.token_urlsafe(32)
         self._file.add(new_principal(name, role, _digest(secret), domains, recipients))
         return secret

@@ -27,12 +27,18 @@ from filterd.web import api, health, pages
 from filterd.web.api.problems import problem
 from filterd.web.dates import BrowserZone
 from filterd.web.forwarded import ForwardedNotice
-from filterd.web.identity import LoginNeededError, current
+from filterd.web.identity import LoginNeededError, UserOnlyError, anybody
 from filterd.web.security import HEADERS, BodyLimit, SecurityHeaders
 from filterd.web.state import WebState
 from filterd.web.views import page, plain_page
 
 log = logging.getLogger(__name__)
+
+NO_MESSAGE = "No such message is in the quarantine."
+NO_PAGE = "There is no such page."
+NO_SESSION = "The session has ended. Log in again."
+NO_STORE = "The store cannot be read or written now; the log says why."
+WRONG = "Something is wrong"
 
 HEADS = {
     400: "That cannot be done",
@@ -99,17 +105,23 @@ def _add_handlers(app: FastAPI) -> None:
     @app.exception_handler(LoginNeededError)
     def to_login(request: Request, _cause: LoginNeededError) -> Response:
         if request.method != "GET":
-            return _error(request, 403, "The session has ended. Log in again.")
+            return _error(request, 403, NO_SESSION)
         query = f"?{request.url.query}" if request.url.query else ""
         target = urlencode({"next": request.url.path + query})
         return RedirectResponse("/login" if request.url.path == "/" else f"/login?{target}", 303)
+
+    @app.exception_handler(UserOnlyError)
+    def to_own_mail(request: Request, _cause: UserOnlyError) -> Response:
+        if request.method != "GET":
+            return _error(request, 403, "This page is not for users.")
+        return RedirectResponse("/my", 303)
 
     @app.exception_handler(HTTPException)
     def told(request: Request, error: HTTPException) -> Response:
         if _is_program(request):
             return problem(error.status_code, error.detail, dict(error.headers or {}))
         words = error.detail if error.status_code not in (404, 405) else ""
-        return _error(request, error.status_code, words or "There is no such page.")
+        return _error(request, error.status_code, words or NO_PAGE)
 
     @app.exception_handler(RequestValidationError)
     def not_understood(request: Request, error: RequestValidationError) -> Response:
@@ -125,7 +137,7 @@ def _add_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(UnknownIdError)
     def unknown(request: Request, _cause: UnknownIdError) -> Response:
-        return _error(request, 404, "No such message is in the quarantine.")
+        return _error(request, 404, NO_MESSAGE)
 
     @app.exception_handler(GoneError)
     def gone(request: Request, _cause: GoneError) -> Response:
@@ -138,7 +150,7 @@ def _add_handlers(app: FastAPI) -> None:
     @app.exception_handler(StoreError)
     def failed(request: Request, error: StoreError) -> Response:
         log.error("%s %s: %s", request.method, request.url.path, error)
-        return _error(request, 503, "The store cannot be read or written now; the log says why.")
+        return _error(request, 503, NO_STORE)
 
     @app.exception_handler(HistoryError)
     def no_history(request: Request, error: HistoryError) -> Response:
@@ -156,9 +168,7 @@ def _add_handlers(app: FastAPI) -> None:
         words = "Something is wrong here; the log says what."
         response: Response = problem(500, words)
         if not _is_program(request):
-            response = plain_page(
-                request, "error.html", 500, head="Something is wrong", words=words
-            )
+            response = plain_page(request, "error.html", 500, head=WRONG, words=words)
         response.headers.update(HEADERS)
         return response
 
@@ -171,8 +181,8 @@ def _is_program(request: Request) -> bool:
 def _error(request: Request, status: int, words: str) -> Response:
     if _is_program(request):
         return problem(status, words)
-    head = HEADS.get(status, "Something is wrong")
+    head = HEADS.get(status, WRONG)
     try:
-        return page(request, "error.html", current(request), status, head=head, words=words)
+        return page(request, "error.html", anybody(request), status, head=head, words=words)
     except (LoginNeededError, PrincipalError):
         return plain_page(request, "error.html", status, head=head, words=words)

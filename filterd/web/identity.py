@@ -12,6 +12,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
+from filterd.review.principals import Principal
 from filterd.review.reviewer import Reviewer
 from filterd.web.sessions import WebSession
 from filterd.web.state import WebState, state_of
@@ -32,7 +33,26 @@ DEVICE_SECONDS = 90 * 86400
 FIELD_LIMIT = 1200
 """Fields of a form; a page of the list has at most 1,000 messages."""
 
+TOO_OLD = "The form is not one of ours, or too old. Load the page again."
+
 _login_key = secrets.token_bytes(32)
+
+
+def begin_session(
+    request: Request, answer: Response, account: Principal, *, outside: bool = False
+) -> None:
+    """Begin a session. outside: the file of accounts does not know who that is."""
+    state = state_of(request)
+    name = cookie_name(request, state)
+    # A former user of this browser has no part in the new session.
+    state.sessions.end(request.cookies.get(name, ""))
+    whom = account if outside else None
+    token, _ = state.sessions.start(account.name, account.credentials, whom)
+    set_cookie(answer, request, state, name, token)
+
+
+class UserOnlyError(Exception):
+    """The request is by a user, and the page is not for users."""
 
 
 class LoginNeededError(Exception):
@@ -77,6 +97,8 @@ def session_of(request: Request) -> WebSession:
     session = state.sessions.get(request.cookies.get(name, ""))
     if session is None:
         raise LoginNeededError
+    if session.outside is not None:
+        return session
     account = state.accounts.get(session.name)
     if account is None or account.credentials != session.credentials:
         state.sessions.end(request.cookies[name])
@@ -84,13 +106,30 @@ def session_of(request: Request) -> WebSession:
     return session
 
 
-def current(request: Request) -> Reviewer:
-    """Who is logged in. Raises LoginNeededError."""
+def anybody(request: Request) -> Reviewer:
+    """Who is logged in, whatever its role. Raises LoginNeededError."""
     session = session_of(request)
-    account = state_of(request).accounts.get(session.name)
+    account = session.outside or state_of(request).accounts.get(session.name)
     if account is None:
         raise LoginNeededError
     return account.reviewer
+
+
+def current(request: Request) -> Reviewer:
+    """Who is logged in, for pages that are not for users. Raises LoginNeededError, and
+    UserOnlyError for a user."""
+    found = anybody(request)
+    if found.role == "user":
+        raise UserOnlyError
+    return found
+
+
+def person(request: Request) -> Reviewer:
+    """The user who is logged in. Raises LoginNeededError, HTTPException 404 for others."""
+    found = anybody(request)
+    if found.role != "user" or not state_of(request).settings.users.enabled:
+        raise HTTPException(404)
+    return found
 
 
 def login_token(nonce: str) -> str:
@@ -118,9 +157,11 @@ async def posted(request: Request) -> FormData:
     form = await request.form(max_files=1, max_fields=FIELD_LIMIT)
     token = form.get("csrf")
     if not isinstance(token, str) or not session.may_post(token):
-        raise HTTPException(403, "The form is not one of ours, or too old. Load the page again.")
+        raise HTTPException(403, TOO_OLD)
     return form
 
 
 Asking = Annotated[Reviewer, Depends(current)]
+Anybody = Annotated[Reviewer, Depends(anybody)]
+Person = Annotated[Reviewer, Depends(person)]
 Posted = Annotated[FormData, Depends(posted)]

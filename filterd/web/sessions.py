@@ -15,6 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from filterd.review.principals import Principal
+
 SESSION_LIMIT = 1000
 """Sessions at a time, and OWN_LIMIT of one account; the oldest end first."""
 
@@ -31,8 +33,9 @@ class WebSession:
     credentials: `Principal.credentials` of then; others end the session. csrf: the token that
     every form carries. viewed: ids of messages whose viewing is in the journal. notices: what the
     next page tells about actions, by the id in its address.
-    offered: the secret of a second factor that waits for its first code. Times by the clock of
-    `WebSessions`.
+    offered: the secret of a second factor that waits for its first code. outside: who that is,
+    where the file of accounts does not know it: somebody who came by a digest's link, or whose
+    account is kept elsewhere. Times by the clock of `WebSessions`.
     """
 
     name: str
@@ -43,6 +46,7 @@ class WebSession:
     viewed: dict[str, None] = field(default_factory=dict)
     notices: dict[str, Any] = field(default_factory=dict)
     offered: str = ""
+    outside: Principal | None = None
 
     def may_post(self, token: str) -> bool:
         """True if the token is this session's, compared in constant time."""
@@ -67,10 +71,12 @@ class WebSessions:
         self._lock = threading.Lock()
         self._known: dict[bytes, WebSession] = {}
 
-    def start(self, name: str, credentials: str) -> tuple[str, WebSession]:
+    def start(
+        self, name: str, credentials: str, outside: Principal | None = None
+    ) -> tuple[str, WebSession]:
         """A new session and the token that stands for it."""
         token, now = secrets.token_urlsafe(32), self._clock()
-        session = WebSession(name, credentials, now, now)
+        session = WebSession(name, credentials, now, now, outside=outside)
         with self._lock:
             self._prune(now)
             own = [key for key, one in self._known.items() if one.name == name]

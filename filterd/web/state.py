@@ -26,6 +26,8 @@ from filterd.review.rates import HeldParties
 from filterd.review.second_factor import UsedCodes
 from filterd.review.senders import SiteSenders
 from filterd.review.tokens import TokenFile
+from filterd.review.user_limits import UserLimits
+from filterd.web.languages import Languages
 from filterd.web.readiness import ReadinessCache
 from filterd.web.sessions import WebSessions
 from filterd.web.throttle import Devices, LoginThrottle
@@ -98,6 +100,16 @@ class WebState:
     def senders(self) -> SiteSenders:
         """Allowed and blocked senders."""
         return SiteSenders(self.settings, self.actions.store)
+
+    @cached_property
+    def languages(self) -> Languages:
+        """The languages of users' pages."""
+        return Languages(self.settings.users)
+
+    @cached_property
+    def user_limits(self) -> UserLimits:
+        """How much a user may do."""
+        return UserLimits(self.settings)
 
     @cached_property
     def held_parties(self) -> HeldParties:

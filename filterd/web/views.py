@@ -25,6 +25,7 @@ from filterd.system import zone
 from filterd.system.display import count, exactly, hours, printable, size, when
 from filterd.web.dates import day_input
 from filterd.web.identity import session_of
+from filterd.web.languages import LANGUAGE_COOKIE, SOURCE, shown, shown_with
 from filterd.web.sessions import WebSession
 from filterd.web.state import state_of
 
@@ -49,8 +50,18 @@ _environment = jinja2.Environment(
     finalize=_finalize,
     trim_blocks=True,
     lstrip_blocks=True,
+    extensions=["jinja2.ext.i18n"],
+)
+_environment.install_gettext_callables(  # type: ignore[attr-defined]  # by the extension
+    lambda text: shown().gettext(text),
+    lambda one, many, number: shown().ngettext(one, many, number),
+    newstyle=True,
 )
 _environment.filters.update(
+    translated=lambda text: shown().gettext(text),
+    moment=lambda seconds: shown().moment(seconds),
+    number=lambda value: shown().number(value),
+    kilobytes=lambda octets: shown().kilobytes(octets),
     when=when,
     exactly=exactly,
     size=size,
@@ -72,12 +83,15 @@ def page(
 ) -> HTMLResponse:
     """A page for somebody who is logged in, with what was done just now on top of it."""
     session = session_of(request)
-    notices: Sequence[ActionResult] = session.notices.pop(request.query_params.get("done", ""), ())
+    told = session.notices.pop(request.query_params.get("done", ""), ())
+    # A user's page shows what a user did, and an error page has no place for it.
+    notices = [one for one in told if isinstance(one, ActionResult)]
     return plain_page(
         request,
         template,
         status,
         reviewer=reviewer,
+        is_local_account=session.outside is None,
         csrf=session.csrf,
         notices=notices,
         undo=[one.id for one in notices if one.ok and one.detail.get("until")],
@@ -95,26 +109,51 @@ def _without_notices(request: Request) -> str:
 def plain_page(
     request: Request, template: str, status: int = 200, /, **context: Any
 ) -> HTMLResponse:
-    """A page for anybody."""
-    text = _environment.get_template(template).render(
-        path=request.url.path,
-        version=__version__,
-        zone_name=zone.name(),
-        greylists=state_of(request).waiting.is_used,
-        has_lists=state_of(request).lists.is_used,
-        has_senders=state_of(request).senders.is_used,
-        has_rates=state_of(request).held_parties.is_used,
-        describe=state_of(request).descriptions.told,
-        **{"reviewer": None, "notices": (), "undo": (), **context},
+    """A page for anybody, in the language of its reader where that may be a user."""
+    state = state_of(request)
+    reviewer = context.get("reviewer")
+    english = not state.settings.users.enabled or (reviewer and reviewer.role != "user")
+    catalogue = state.languages.chosen(
+        SOURCE if english else request.cookies.get(LANGUAGE_COOKIE, ""),
+        request.headers.get("accept-language", ""),
     )
+    values = {
+        "language": catalogue.language,
+        "languages": state.languages.names,
+        **_values(request),
+        **{"reviewer": None, "notices": (), "undo": (), **context},
+    }
+    with shown_with(catalogue):
+        text = _environment.get_template(template).render(values)
     # Subjects may hold lone surrogates, which no charset has.
-    return HTMLResponse(text.encode("utf-8", "replace"), status)
+    answer = HTMLResponse(text.encode("utf-8", "replace"), status)
+    if not english:
+        answer.headers["Content-Language"] = catalogue.language.replace("_", "-")
+        answer.headers["Vary"] = "Accept-Language, Cookie"
+    return answer
+
+
+def _values(request: Request) -> dict[str, Any]:
+    """What every page may show."""
+    state = state_of(request)
+    return {
+        "path": request.url.path,
+        "version": __version__,
+        "zone_name": zone.name(),
+        "greylists": state.waiting.is_used,
+        "has_lists": state.lists.is_used,
+        "has_senders": state.senders.is_used,
+        "has_rates": state.held_parties.is_used,
+        "has_users": state.settings.users.enabled,
+        "describe": state.descriptions.told,
+    }
 
 
 def back(
-    request: Request, path: str, done: Sequence[ActionResult], session: WebSession | None = None
+    request: Request, path: str, done: Sequence[Any], session: WebSession | None = None
 ) -> RedirectResponse:
-    """Redirect to a page that shows what was done; reloading that does nothing again. session: None
+    """Redirect to a page that shows what was done; reloading that does nothing again. done:
+    `ActionResult`, or what the page itself takes out of the session's notices. session: None
     for that of the request."""
     notices = (session or session_of(request)).notices
     key = secrets.token_hex(4)

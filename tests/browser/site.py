@@ -44,6 +44,9 @@ release_timeout = 20.0
 file = "senders.list"
 [filters.bayes]
 models = "models"
+[users]
+enabled = true
+request = ["banned"]
 [web]
 port = {port}
 login_attempts = 50
@@ -125,6 +128,24 @@ class Site:
             ],
             check=True,
         )
+        subprocess.run(
+            [
+                COMMAND,
+                "web",
+                "account",
+                "add",
+                "joe",
+                "--role",
+                "user",
+                "--recipient",
+                JOE,
+                "--password-file",
+                secret,
+                "--config",
+                config,
+            ],
+            check=True,
+        )
         self.store = Store(load(config).quarantine)
         self.browser: Browser | None = None
         self._contexts: list[BrowserContext] = []
@@ -146,7 +167,7 @@ class Site:
             self.store.delete(row.id, "test", at_once=True)
         self.store.forget(float("inf"))
 
-    def put(self, data: bytes, *recipients: str, virus: str = "") -> str:
+    def put(self, data: bytes, *recipients: str, virus: str = "", reason: str = "spam") -> str:
         """Keep a message; its id."""
         to = recipients or (JOE,)
         return self.store.put(
@@ -159,7 +180,7 @@ class Site:
                     Client("client.example", "192.0.2.1", helo="client.example"),
                 ),
                 held_for=to,
-                reason="virus" if virus else "spam",
+                reason="virus" if virus else reason,
                 action="quarantine",
                 score=9.0,
                 required=5.0,

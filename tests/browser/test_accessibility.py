@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.browser.site import Site, message
+from filterd.digest.links import MailboxLink, ReleaseLink, Signer
+from filterd.quarantine.copies import mark
+from tests.browser.site import JOE, Site, message
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -58,8 +61,43 @@ def test_every_page_keeps_the_rules(site: Site, scheme: str) -> None:
         "/trace",
         "/dmarc",
         "/account",
+        "/requests",
     ):
         visit.page.goto(site.url + path)
         wrong[path] = violations(visit.page)
+    told = [f"{path} {one}" for path, found in wrong.items() for one in found]
+    assert not told, "\n".join(told)
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_users_pages_keep_the_rules(site: Site, scheme: str, language: str) -> None:
+    id, banned = site.put(message("cheap watches")), site.put(message("plan"), reason="banned")
+    html = site.put(message("offer", b"<p>hello</p>\r\n", "html"))
+    mark(site.store, "requested", banned, [JOE], "web:joe", "I need it")
+    signer, until = Signer(site.store.settings.folder), time.time() + 600
+    visit = site.visit()
+    visit.page.emulate_media(color_scheme=scheme)
+    visit.page.set_extra_http_headers({"Accept-Language": language})
+    wrong: dict[str, list[str]] = {}
+
+    def look(path: str) -> None:
+        visit.page.goto(site.url + path)
+        assert visit.page.get_attribute("html", "lang") == language
+        wrong[path[:20]] = violations(visit.page)
+
+    look("/login")
+    look("/held/x")
+    look(f"/held/{signer.token(ReleaseLink(id, JOE, until))}")
+    look(f"/held/{signer.token(ReleaseLink(banned, JOE, until))}")
+    look(f"/my/open/{signer.mailbox_token(MailboxLink(JOE, until))}")
+    visit.page.locator("main button").click()
+    visit.page.wait_for_url("**/my")
+    for path in ("/my", f"/my/{id}", f"/my/{banned}", f"/my/{html}", "/my/senders", "/my/x"):
+        look(path)
+    visit.page.goto(f"{site.url}/my")
+    visit.page.locator("main button[value=delete]").first.click()
+    visit.page.get_by_role("status").wait_for()
+    wrong["deleted"] = violations(visit.page)
     told = [f"{path} {one}" for path, found in wrong.items() for one in found]
     assert not told, "\n".join(told)

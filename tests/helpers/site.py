@@ -19,6 +19,7 @@ from httpx import Response
 from filterd.chain.verdict import Outcome, RemovedPart, Symbol
 from filterd.config.load import load
 from filterd.message import Client, Envelope, Recipient
+from filterd.message.authentication import Authentication
 from filterd.message.ids import new_id
 from filterd.review.accounts import Accounts
 from filterd.web.app import create_app
@@ -77,6 +78,10 @@ FORMS = (
     "/lists/remove",
     "/lists/undo",
     "/rates/free",
+    "/requests/answer",
+    "/my/do",
+    "/my/senders/add",
+    "/my/senders/remove",
     "/quarantine/confirm",
     "/quarantine/do",
     "/message/{id}/release",
@@ -99,12 +104,14 @@ def _portal() -> BlockingPortal:
 
 @dataclass
 class Site:
-    """The application, and one browser in front of it. port: of the MTA that takes releases."""
+    """The application, and one browser in front of it. port: of the MTA that takes releases. home:
+    a page with the token of forms."""
 
     folder: Path
     port: int = 1
     web: str = ""
     base: str = "http://127.0.0.1"
+    home: str = "/scan"
     state: WebState = field(init=False)
     browser: TestClient = field(init=False)
 
@@ -143,8 +150,10 @@ class Site:
         removed: tuple[RemovedPart, ...] = (),
         outcomes: tuple[Outcome, ...] = (),
         symbols: tuple[Symbol, ...] = (),
+        authentication: Authentication | None = None,
+        held_for: tuple[str, ...] = (),
     ) -> str:
-        """Keep a message; its id."""
+        """Keep a message; its id. held_for: all recipients where nobody is named."""
         to = recipients or ("joe@mx.example",)
         if subject:
             data = data.replace(b"Subject: hello", b"Subject: " + subject)
@@ -155,7 +164,8 @@ class Site:
                 envelope=Envelope(
                     "ann@a.example", tuple(map(Recipient, to)), Client("a.example", "192.0.2.1")
                 ),
-                held_for=to,
+                held_for=held_for or to,
+                authentication=authentication,
                 reason=reason,
                 action="quarantine",
                 score=score,
@@ -184,7 +194,7 @@ class Site:
 
     def post(self, path: str, **fields: object) -> Response:
         """A form, with the token of a page; then the page to which it leads."""
-        token = token_in(self.browser.get("/scan"))
+        token = token_in(self.browser.get(self.home))
         answer = self.browser.post(path, data={"csrf": token, **fields})
         if answer.status_code == 303:
             return self.browser.get(answer.headers["location"])
@@ -193,6 +203,24 @@ class Site:
     def events(self, id: str | None = None) -> list[str]:
         """What the journal says was done."""
         return [event.what for event in self.state.actions.store.journal.events(id)]
+
+
+def with_users(folder: Path, port: int = 1, more: str = "", auth: bool = False) -> Site:
+    """A site whose users have pages; eva has the mail of eva@mx.example and is logged in. more:
+    settings of `[users]`. auth: senders are checked."""
+    site = Site(folder, port, f"[users]\nenabled = true\n{more}", home="/my")
+    if auth:
+        file = folder / "filterd.toml"
+        file.write_text(file.read_text().replace("filters = [", 'filters = ["auth", ', 1))
+        site.state.close()
+        site.app = create_app(load(file))
+        site.state = site.app.state.filterd
+        site.browser = site.another()
+    Accounts(site.state.accounts.path, QUICK).add(
+        "eva", PASSWORD, "user", [], ["eva@mx.example", "info@mx.example"]
+    )
+    site.log_in("eva")
+    return site
 
 
 def with_rates(folder: Path, state: str = "") -> Site:

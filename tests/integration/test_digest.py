@@ -54,9 +54,10 @@ def site(request: pytest.FixtureRequest) -> Iterator[Site]:
         web_port = free_port()
         more = (
             f'[web]\nport = {web_port}\nurl = "http://127.0.0.1:{web_port}"\n'
-            '[digest]\nsender = "postmaster@mx.example.test"\n'
+            '[digest]\nsender = "postmaster@mx.example.test"\n[users]\nenabled = true\n'
+            '[filters.senders]\nfile = "senders.list"\n'
         )
-        filterd = Filterd(path, None, more)
+        filterd = Filterd(path, None, more, also=["senders"])
         mta = MTAS[request.param](mta_path, filterd=f"unix:{filterd.socket}")
         text = filterd.configuration.read_text()
         filterd.configuration.write_text(
@@ -110,7 +111,7 @@ def test_held_told_and_released_by_a_link(site: Site) -> None:
     assert SUBJECT in text_of(mail)
     assert "nothing new for anybody" in site.digest("send").stdout
 
-    (link,) = re.findall(rf"http://127\.0\.0\.1:{site.web_port}/held/\S+", text_of(mail))
+    (link,) = set(re.findall(rf"http://127\.0\.0\.1:{site.web_port}/held/[\w-]+", text_of(mail)))
     with httpx.Client(timeout=60) as browser:
         assert "offer" in browser.get(link).text
         assert site.filterd.store.delivery_state(id).state == "held"
@@ -127,6 +128,51 @@ def test_held_told_and_released_by_a_link(site: Site) -> None:
     assert states == {joe: "released", sue: "held"}
     released = [e for e in site.filterd.store.journal.events(id) if e.what == "released"]
     assert [(e.who, e.recipients) for e in released] == [(f"digest:{joe}", (joe,))]
+
+
+def button(page: httpx.Response, name: str) -> dict[str, str]:
+    """What a browser sends when that button of a page is pressed."""
+    form = next(one for one in page.text.split("<form")[1:] if f">{name}<" in one)
+    hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form)
+    (value,) = re.findall(rf'<button name="do" value="(\w+)"[^>]*>{name}<', form)
+    return {**dict(hidden), "do": value}
+
+
+def test_with_nothing_but_the_digest_mail_is_delivered_and_a_sender_blocked(site: Site) -> None:
+    joe, eve = "joe@mx.example.test", "eve@shop.example"
+    data = messages.message(messages.CLEAN_BODY, HOLD, subject="the invoice")
+    assert send(site.mta.port, data, [joe]).final.code == 250
+    junk = messages.message(messages.CLEAN_BODY, HOLD, subject="cheap watches", sender=eve)
+    assert send(site.mta.port, junk, [joe], sender=eve).final.code == 250
+    site.mta.settled()
+    assert site.digest("send").returncode == 0
+    (mail,) = site.mta.mail()
+    assert mail.value("Subject") == "2 messages held for you"
+    (enter,) = re.findall(r"http://\S+/my/open/\S+", text_of(mail))
+    base = f"http://127.0.0.1:{site.web_port}"
+    with httpx.Client(timeout=60, follow_redirects=True) as browser:
+        assert "Open my mail" in browser.get(enter).text
+        page = browser.post(enter)
+        assert page.url == f"{base}/my"
+        paths = re.findall(r'<a href="(/my/[^"]+)"><strong><bdi>([^<]+)', page.text)
+        opened = {subject: browser.get(base + path) for path, subject in paths}
+        assert set(opened) == {"the invoice", "cheap watches"}
+        fields = button(opened["the invoice"], "Deliver")
+        assert "on its way" in browser.post(f"{base}/my/do", data=fields).text
+        fields = button(opened["cheap watches"], "Block the sender and delete")
+        assert "The sender is blocked" in browser.post(f"{base}/my/do", data=fields).text
+        assert "Nothing is held for you." in browser.get(f"{base}/my").text
+    (came,) = site.mta.mail()
+    assert came.value("Subject") == "the invoice"
+    # From now on, and for nobody else.
+    plain = messages.message(messages.CLEAN_BODY, subject="more watches", sender=eve)
+    assert send(site.mta.port, plain, [joe], sender=eve).final.code == 550
+    assert send(site.mta.port, plain, ["sue@mx.example.test"], sender=eve).final.code == 250
+    (_,) = site.mta.mail(user="sue")
+    found = [(one.what, one.who) for one in site.filterd.store.journal.events()]
+    assert {("released", f"web:{joe}"), ("blocked", f"web:{joe}"), ("deleted", f"web:{joe}")} <= {
+        *found
+    }
 
 
 def test_what_the_mta_does_not_take_is_told_later(site: Site) -> None:

@@ -36,7 +36,7 @@ CREATE TABLE deliveries (
 	queue_id TEXT NOT NULL, 
 	attempts INTEGER NOT NULL, 
 	again_at FLOAT NOT NULL, 
-	form VARCHAR(16) NOT NULL, 
+	form VARCHAR(16) NOT NULL, asked FLOAT DEFAULT '0' NOT NULL, refused FLOAT DEFAULT '0' NOT NULL, dismissed FLOAT DEFAULT '0' NOT NULL, request_note TEXT DEFAULT '' NOT NULL, 
 	PRIMARY KEY (id, recipient)
 );
 CREATE INDEX deliveries_by_state ON deliveries (state, again_at);
@@ -55,4 +55,5 @@ CREATE TABLE seen (
 	reviewer VARCHAR(64) NOT NULL, 
 	PRIMARY KEY (id, reviewer)
 );
-INSERT INTO alembic_version VALUES ('0004');
+CREATE INDEX deliveries_asked ON deliveries (asked);
+INSERT INTO alembic_version VALUES ('0005');

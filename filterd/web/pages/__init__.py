@@ -13,11 +13,14 @@ from filterd.web.pages import (
     greylist,
     held,
     history,
+    language,
     lists,
     login,
     message,
+    my,
     quarantine,
     rates,
+    requests,
     scan,
     search,
     senders,
@@ -30,6 +33,8 @@ def router() -> APIRouter:
     pages = APIRouter(include_in_schema=False)
     pages.include_router(login.open_router)
     pages.include_router(held.open_router)
+    pages.include_router(language.open_router)
+    pages.include_router(my.open_router)
     for module in (
         login,
         account,
@@ -41,6 +46,8 @@ def router() -> APIRouter:
         lists,
         senders,
         rates,
+        my,
+        requests,
         scan,
         search,
         audit,

@@ -8,7 +8,7 @@ import socket
 import time
 
 import segno
-from fastapi import APIRouter
+from fastapi import APIRouter, HTTPException
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,7 +22,7 @@ from filterd.system.display import without_folders
 from filterd.web.forms import text_of
 from filterd.web.identity import (
     DEVICE_SUFFIX,
-    Asking,
+    Anybody,
     LoginNeededError,
     Posted,
     cookie_name,
@@ -47,13 +47,13 @@ OFF = "No code is asked for any more."
 
 
 @router.get("/account")
-def show(request: Request, asking: Asking) -> Response:
+def show(request: Request, asking: Anybody) -> Response:
     """Role and limits, and the forms."""
     return _page(request, asking)
 
 
 @router.post("/account/password")
-def change(request: Request, asking: Asking, form: Posted) -> Response:
+def change(request: Request, asking: Anybody, form: Posted) -> Response:
     """Change the password. The session goes on under a new token, all others of the account end
     (OWASP, "Session Management Cheat Sheet")."""
     if refused := _unproven(request, asking, form):
@@ -74,7 +74,7 @@ def change(request: Request, asking: Asking, form: Posted) -> Response:
 
 
 @router.post("/account/factor")
-def offer(request: Request, asking: Asking, form: Posted) -> Response:
+def offer(request: Request, asking: Anybody, form: Posted) -> Response:
     """Show a new secret, which counts when its first code is typed in."""
     if refused := _unproven(request, asking, form):
         return refused
@@ -83,7 +83,7 @@ def offer(request: Request, asking: Asking, form: Posted) -> Response:
 
 
 @router.post("/account/factor/on")
-def switch_on(request: Request, asking: Asking, form: Posted) -> Response:
+def switch_on(request: Request, asking: Anybody, form: Posted) -> Response:
     """Switch the second factor on, with the code of an app that has the secret."""
     state, session = state_of(request), session_of(request)
     if not session.offered:
@@ -96,7 +96,7 @@ def switch_on(request: Request, asking: Asking, form: Posted) -> Response:
 
 
 @router.post("/account/factor/off")
-def switch_off(request: Request, asking: Asking, form: Posted) -> Response:
+def switch_off(request: Request, asking: Anybody, form: Posted) -> Response:
     """Switch it off."""
     if refused := _unproven(request, asking, form):
         return refused
@@ -115,6 +115,8 @@ def _factor_set(request: Request, asking: Reviewer, secret: str, words: str) -> 
 def _unproven(request: Request, asking: Reviewer, form: FormData) -> Response | None:
     """The page that says so, if the present password is not in the form. A browser that somebody
     left alone must not be a way to guess."""
+    if session_of(request).outside is not None:
+        raise HTTPException(404)
     state = state_of(request)
     address = request.client.host if request.client else ""
     shown = request.cookies.get(cookie_name(request, state) + DEVICE_SUFFIX, "")
@@ -148,8 +150,11 @@ def _session_anew(request: Request, asking: Reviewer, words: str) -> Response:
 
 
 def _page(request: Request, asking: Reviewer, status: int = 200, error: str = "") -> Response:
+    session = session_of(request)
+    if session.outside is not None:
+        raise HTTPException(404)
     account = state_of(request).accounts.get(asking.name)
-    offered = session_of(request).offered
+    offered = session.offered
     picture = ""
     if offered:
         link = uri(offered, asking.name, f"filterd {socket.gethostname()}")

@@ -21,6 +21,7 @@ from filterd.web.identity import (
     DEVICE_SUFFIX,
     LOGIN_SUFFIX,
     LoginNeededError,
+    begin_session,
     cookie_name,
     is_secure,
     login_token,
@@ -154,11 +155,8 @@ def _logged_in(request: Request, account: Principal, next_path: str) -> Response
     state = state_of(request)
     address, device = _caller(request, account.name)
     log.info("%r has logged in from %s", account.name, address)
-    # A former user of this browser has no part in the new session.
-    state.sessions.end(request.cookies.get(cookie_name(request, state), ""))
-    token, _ = state.sessions.start(account.name, account.credentials)
     answer = RedirectResponse(local_path(next_path, "/"), 303)
-    set_cookie(answer, request, state, cookie_name(request, state), token)
+    begin_session(request, answer, account)
     device_cookie = cookie_name(request, state) + DEVICE_SUFFIX
     shown = request.cookies[device_cookie] if device else state.devices.new(account.name)
     set_cookie(answer, request, state, device_cookie, shown, DEVICE_SECONDS)

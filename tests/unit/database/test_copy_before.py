@@ -31,7 +31,7 @@ KEPT = 20
 
 @pytest.fixture
 def index(tmp_path: Path) -> Path:
-    """The index of some messages, as the version before left it: mode 0600, form 0003."""
+    """The index of some messages, as the version before left it: mode 0600, form 0004."""
     store = Store(QuarantineSettings(tmp_path / "q"))
     for number in range(KEPT):
         store.put(new(f"id{number:02}"))
@@ -41,7 +41,7 @@ def index(tmp_path: Path) -> Path:
 
 def downgraded(file: Path) -> Path:
     with engine(file).begin() as connection:
-        command.downgrade(alembic_config(connection, SCHEMA), "0003")
+        command.downgrade(alembic_config(connection, SCHEMA), "0004")
     return file
 
 
@@ -70,8 +70,8 @@ def test_the_file_is_kept_as_it_was(index: Path) -> None:
     store = Store(QuarantineSettings(index.parent))
     assert store.index.count(Query()) == KEPT
     store.close()
-    kept = index.with_name("index.sqlite.before-0004")
-    assert (form(index), form(kept)) == ("0004", "0003")
+    kept = index.with_name("index.sqlite.before-0005")
+    assert (form(index), form(kept)) == ("0005", "0004")
     assert (rows(index), rows(kept)) == (KEPT, KEPT)
     assert kept.stat().st_mode & 0o777 == 0o600
     assert {name for name in copies(index) if "before" in name} == {kept.name}
@@ -81,10 +81,10 @@ def test_one_goes_back_by_renaming_it(index: Path) -> None:
     store = Store(QuarantineSettings(index.parent))
     store.index.check()
     store.close()
-    index.with_name("index.sqlite.before-0004").rename(index)
+    index.with_name("index.sqlite.before-0005").rename(index)
     former = dataclasses.replace(SCHEMA, forms=SCHEMA.forms[:-1])
     bring_up_to_date(engine(index), former)
-    assert (form(index), rows(index)) == ("0003", KEPT)
+    assert (form(index), rows(index)) == ("0004", KEPT)
 
 
 def test_the_former_version_says_where_it_is(index: Path) -> None:
@@ -93,8 +93,8 @@ def test_the_former_version_says_where_it_is(index: Path) -> None:
     with pytest.raises(UnknownFormError) as refused:
         bring_up_to_date(engine(index), former)
     assert str(refused.value) == (
-        "its form is 0004, this version of filterd knows 0003 and older; as it was before that, "
-        f"it is in {index}.before-0004"
+        "its form is 0005, this version of filterd knows 0004 and older; as it was before that, "
+        f"it is in {index}.before-0005"
     )
 
 
@@ -115,16 +115,16 @@ def test_a_file_of_a_version_without_forms_is_kept(tmp_path: Path) -> None:
 
 
 def test_only_the_newest_copy_stays(index: Path) -> None:
-    index.with_name("index.sqlite.before-0003").write_bytes(b"older")
+    index.with_name("index.sqlite.before-0004").write_bytes(b"older")
     others = [
         index.with_name(name)
-        for name in ("index.sqlite2.before-0003", "index.sqlite.before-restore")
+        for name in ("index.sqlite2.before-0004", "index.sqlite.before-restore")
     ]
     for other in others:
         other.write_bytes(b"of another database, of `filterd restore`")
     Store(QuarantineSettings(index.parent)).index.check()
-    assert not index.with_name("index.sqlite.before-0003").exists()
-    assert index.with_name("index.sqlite.before-0004").exists()
+    assert not index.with_name("index.sqlite.before-0004").exists()
+    assert index.with_name("index.sqlite.before-0005").exists()
     assert all(other.exists() for other in others)
 
 
@@ -135,10 +135,10 @@ def test_what_cannot_be_copied_is_not_changed(index: Path, monkeypatch: pytest.M
     monkeypatch.setattr(schema_module.SqliteFile, "save_copy", full)
     with pytest.raises(OSError, match="No space left"):
         bring_up_to_date(engine(index), SCHEMA)
-    assert (form(index), rows(index)) == ("0003", KEPT)
+    assert (form(index), rows(index)) == ("0004", KEPT)
     monkeypatch.undo()
     bring_up_to_date(engine(index), SCHEMA)
-    assert form(index) == "0004"
+    assert form(index) == "0005"
 
 
 def test_two_at_once_make_one_copy(index: Path) -> None:
@@ -151,6 +151,6 @@ def test_two_at_once_make_one_copy(index: Path) -> None:
     with ThreadPoolExecutor(2) as threads:
         for done in [threads.submit(bring) for _ in range(2)]:
             done.result(60)
-    assert form(index) == "0004"
-    assert form(index.with_name("index.sqlite.before-0004")) == "0003"
-    assert {name for name in copies(index) if "before" in name} == {"index.sqlite.before-0004"}
+    assert form(index) == "0005"
+    assert form(index.with_name("index.sqlite.before-0005")) == "0004"
+    assert {name for name in copies(index) if "before" in name} == {"index.sqlite.before-0005"}

@@ -479,7 +479,7 @@ def test_a_recipient_cannot_have_what_would_be_stripped_from_other_mail(
     for answer, status in ((client.get(path), 200), (client.post(path), 403)):
         assert answer.status_code == status
         assert f"It is not delivered because {why}. Ask your postmaster." in answer.text
-        assert "Deliver it to me" not in answer.text
+        assert ">Deliver<" not in answer.text
     assert mta.taken == []
 
 
@@ -506,3 +506,75 @@ def test_the_commands(tmp_path: Path, mta: Mta) -> None:
     sent = CliRunner().invoke(command, ["send", *config])
     assert sent.stdout.startswith("joe@mx.example: sent")
     assert "nothing new for anybody" in CliRunner().invoke(command, ["send", *config]).stdout
+
+
+def test_the_subject_has_the_number_and_the_least_suspicious_comes_first(
+    tmp_path: Path, mta: Mta
+) -> None:
+    settings = site(tmp_path, mta.port)
+    for id, score in (("worst", 30.0), ("best", 5.1), ("middle", 9.0)):
+        put(settings, id, "joe@mx.example", score=score)
+    send_now(settings, NOW.timestamp())
+    told = mail(mta.taken[0].data)
+    assert told["Subject"] == "3 messages held for you"
+    assert re.findall(r"Subject: offer (.*)", text(told)) == ["best", "middle", "worst"]
+    html = text(told, "html")
+    assert html.index("offer best") < html.index("offer worst")
+    assert "/my/open/" not in text(told), "users have no pages"
+
+
+def test_a_subject_of_ones_own_gets_the_number(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port, 'subject = "Quarantine of mx.example"\n')
+    put(settings, "a", "joe@mx.example")
+    send_now(settings, NOW.timestamp())
+    assert mail(mta.taken[0].data)["Subject"] == "Quarantine of mx.example (1)"
+
+
+def test_german(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port, 'language = "de"\n[users]\nenabled = true\n')
+    put(settings, "a", "joe@mx.example")
+    send_now(settings, NOW.timestamp())
+    told = mail(mta.taken[0].data)
+    assert told["Subject"] == "1 Nachricht für Sie zurückgehalten"
+    for kind in ("plain", "html"):
+        body = text(told, kind)
+        assert "Löschen" in body
+        assert f"{BASE}/my/open/" in body
+        assert "?do=delete" in body
+        assert "?do=block" not in body, "there is no list of senders"
+    assert 'lang="de"' in text(told, "html")
+
+
+def test_the_links_of_a_digest_lead_to_the_actions(tmp_path: Path, mta: Mta) -> None:
+    settings = site(tmp_path, mta.port, "[users]\nenabled = true\n")
+    for id in ("a", "b"):
+        put(settings, id, "joe@mx.example")
+    send_now(settings, NOW.timestamp())
+    body = text(mail(mta.taken[0].data))
+    mta.taken.clear()
+    client = TestClient(create_app(settings), base_url=BASE, follow_redirects=False)
+    path = links(body)[0]
+    page = client.get(f"{path}?do=delete").text
+    assert '<button name="do" value="delete" class="main">' in page
+    assert "It is deleted." in client.post(path, data={"do": "delete"}).text
+    (opened,) = re.findall(rf"{BASE}(/my/open/[A-Za-z0-9_-]+)", body)
+    assert client.post(opened).headers["location"] == "/my"
+    mine = client.get("/my").text
+    assert ("offer a" in mine) != ("offer b" in mine)
+    assert mta.taken == []
+
+
+def test_own_templates_as_they_were_still_work(tmp_path: Path, mta: Mta) -> None:
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    (folder / "digest.txt").write_text(
+        "{{ recipient }} {% for m in messages %}{{ m.subject }} {{ m.notice }} {{ m.link }}"
+        "{% endfor %}{{ more }} {{ until }}\n"
+    )
+    (folder / "digest.html").write_text("<p>{{ subject }}</p>")
+    settings = site(tmp_path, mta.port, f'templates = "{folder}"\n')
+    put(settings, "a", "joe@mx.example")
+    send_now(settings, NOW.timestamp())
+    told = mail(mta.taken[0].data)
+    assert told["Subject"] == "Mail held for you (1)"
+    assert "<p>Mail held for you (1)</p>" in text(told, "html")

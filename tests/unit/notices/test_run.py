@@ -30,6 +30,7 @@ from filterd.notices.queue import AGE_LIMIT, NoticeQueue
 from filterd.notices.run import NoticeSchedule
 from filterd.notices.sending import TRIES_LIMIT
 from filterd.quarantine import Store
+from filterd.quarantine.copies import mark
 from filterd.state.facts import state_key
 from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
@@ -287,6 +288,28 @@ def test_an_account_that_sends_spam(site: Site) -> None:
     state.put(state_key(HELD, "user", "ann"), site.now, 86400.0, "9 of 20 messages refused")
     state.close()
     assert site.look() == [ADMIN]
+
+
+def test_a_request_for_release_is_told_once(site: Site) -> None:
+    more = '[users]\nenabled = true\nrequest = ["banned"]\n[web]\nurl = "https://mail.test"\n'
+    site.use('request = ["admin"]', more=more)
+    with closing(Store(site.settings.quarantine, lambda: site.now)) as store:
+        store.put(replace(new("a"), held_for=(JOE, SUE)))
+        mark(store, "requested", "a", [JOE], f"web:{JOE}", "the drawings\r\nBcc: x@x.test")
+        assert site.look() == [ADMIN]
+        text = site.text()
+        assert text.startswith("1 request for release on")
+        assert JOE in text
+        assert "the drawings" in text
+        assert "\nBcc" not in text
+        assert "https://mail.test/message/a" in text
+        assert site.look() == []
+        # Refused, and asked again; and another one meanwhile.
+        mark(store, "refused", "a", [JOE], "web:ann")
+        mark(store, "requested", "a", [JOE, SUE], "web:x")
+        assert site.look() == [ADMIN]
+        assert site.text().startswith("2 requests")
+        assert site.look() == []
 
 
 def test_a_quarantine_that_is_nearly_full(site: Site) -> None:

@@ -1,0 +1,87 @@
+"""Settings `[users]`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from annotated_doc import Doc
+from annotated_types import Ge, Gt
+
+from filterd.quarantine.words import REASONS, known
+from filterd.system.mistakes import mistakes
+
+LANGUAGE = re.compile(r"[a-z]{2,3}(?:_[A-Z]{2})?")
+
+
+@dataclass(frozen=True)
+class UserSettings:
+    """Settings `[users]`."""
+
+    enabled: Annotated[
+        bool, Doc("let people look at what is held for them, on pages of their own")
+    ] = False
+    deliver: Annotated[
+        tuple[str, ...],
+        Doc("reasons of the messages that they may have delivered, or delete; never virus"),
+    ] = ("spam", "dmarc")
+    request: Annotated[
+        tuple[str, ...],
+        Doc(
+            "reasons of the messages that they see, and whose delivery an admin must approve; "
+            "empty: such mail is not shown"
+        ),
+    ] = ()
+    links: Annotated[
+        bool, Doc("a digest has a link to them; it works without a login for [digest] link_days")
+    ] = True
+    actions_per_hour: Annotated[
+        int, Ge(1), Doc("what one person may do within an hour: messages and changes of the list")
+    ] = 200
+    requests_per_day: Annotated[
+        int, Ge(1), Doc("messages whose delivery one person may ask for within a day")
+    ] = 20
+    learn_per_day: Annotated[
+        int,
+        Ge(0),
+        Doc("messages that one person may teach the classifier within a day; 0: none"),
+    ] = 10
+    list_entries: Annotated[
+        int, Gt(0), Doc("entries that one person may have in the list of senders")
+    ] = 200
+    language: Annotated[
+        str, Doc("language of their pages where their browser asks for none that is there")
+    ] = "en"
+    catalogues: Annotated[
+        Path | None,
+        Doc("folder with languages of your own, e.g. fr.po (gettext); unset: English and German"),
+    ] = None
+
+    def __post_init__(self) -> None:
+        with mistakes() as wrong:
+            for name in ("deliver", "request"):
+                for index, reason in enumerate(getattr(self, name)):
+                    with wrong.at(name, index):
+                        _check_reason(reason)
+            with wrong.at("request"):
+                if twice := sorted({*self.deliver} & {*self.request}):
+                    raise ValueError(f'"{twice[0]}" is in deliver as well; expected it once')
+            with wrong.at("language"):
+                if not LANGUAGE.fullmatch(self.language):
+                    raise ValueError(f'{self.language!r} is not a language; expected "en" or "de"')
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Reasons of the messages that people see."""
+        return (*self.deliver, *self.request)
+
+
+def _check_reason(reason: str) -> None:
+    try:
+        known("reasons", reason, REASONS)
+    except ValueError as error:
+        raise ValueError(str(error).removeprefix("reasons: ")) from None
+    if reason == "virus":
+        raise ValueError('"virus" is never shown; a recipient cannot release it')
