@@ -70,6 +70,7 @@ def compose(site: Site, due: Due, rows: Sequence[Row], now: float) -> bytes:
     # Newest first among those with as many points.
     listed = [_listed(site, row, due, until) for row in sorted(rows, key=lambda row: row.score)]
     mailbox = MailboxLink(recipient, until)
+    folder = site.settings.templates or _OWN_TEMPLATES / site.settings.language
     values = {
         "recipient": printable(recipient, TEXT_LIMIT),
         "subject": f"{site.settings.subject} ({count})" if site.settings.subject else "",
@@ -81,7 +82,7 @@ def compose(site: Site, due: Due, rows: Sequence[Row], now: float) -> bytes:
         if site.users
         else "",
     }
-    first, text = _subject_and_text(_rendered(site.settings, "digest.txt", values))
+    first, text = _subject_and_text(_rendered(folder, "digest.txt", values))
     values["subject"] = values["subject"] or first or f"{FALLBACK_SUBJECT} ({count})"
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     message["From"] = site.settings.sender
@@ -93,7 +94,7 @@ def compose(site: Site, due: Due, rows: Sequence[Row], now: float) -> bytes:
     # RFC 3834: nobody's vacation program answers this.
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
-    message.add_alternative(_rendered(site.settings, "digest.html", values), subtype="html")
+    message.add_alternative(_rendered(folder, "digest.html", values), subtype="html")
     return message.as_bytes()
 
 
@@ -142,8 +143,7 @@ def _template(folder: Path, name: str) -> tuple[str, str, None] | None:
         raise DigestError(f"{path}: {error}") from None
 
 
-def _rendered(settings: DigestSettings, name: str, values: Mapping[str, object]) -> str:
-    folder = settings.templates or _OWN_TEMPLATES / settings.language
+def _rendered(folder: Path, name: str, values: Mapping[str, object]) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(partial(_template, folder)),
         # The text has no markup in which anything could be escaped.

@@ -306,7 +306,7 @@ class OwnMail:
 
     def add(self, kind: Kind, sender: str) -> OwnResult:
         """Allow or block a sender for all of the person's addresses. Raises ListEntryError for what
-        is no sender."""
+        is not a sender."""
         if kind == "allow" and not self.may_allow:
             return OwnResult(sender, "not_proven", ok=False)
 

@@ -166,7 +166,7 @@ def read_catalogue(path: Path) -> Catalogue:
         data = read_regular(path, SIZE_LIMIT)
         catalogue = read_po(io.BytesIO(data), abort_invalid=True)
     except UnknownLocaleError:
-        raise ValueError(f"{path}: {path.stem} is no language") from None
+        raise ValueError(f"{path}: {path.stem} is not a language") from None
     except (PoFileError, UnicodeError) as error:
         raise ValueError(f"{path}: cannot be read as a catalogue of gettext: {error}") from None
     texts: dict[str, tuple[str, ...]] = {}

@@ -17,7 +17,7 @@ from typing import Any
 
 from filterd.review.principals import Principal
 
-SESSION_LIMIT = 1000
+SESSION_LIMIT = 3000
 """Sessions at a time, and OWN_LIMIT of one account; the oldest end first."""
 
 OWN_LIMIT = 20

@@ -108,7 +108,7 @@ def test_a_digests_link_releases_after_a_click(site: Site, mta: OwnMta, scripts:
     visit.page.goto(address[:-1] + ("A" if address[-1] != "A" else "B"))
     expect(visit.page.get_by_text("not valid")).to_be_visible()
     visit.page.goto(f"{site.url}/held/{signer.token(ReleaseLink(id, JOE, time.time() - 60))}")
-    expect(visit.page.get_by_role("heading", name="Nothing to release")).to_be_visible()
+    expect(visit.page.get_by_role("heading", name="This link leads nowhere")).to_be_visible()
     mta.settled()
     assert mta.mailboxes.get("joe", 0) == 0
     assert site.events(id).count("released") == 1
