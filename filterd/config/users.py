@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_doc import Doc
-from annotated_types import Ge, Gt
+from annotated_types import Ge, Gt, Le
 
+from filterd.message.address import checked_domains
+from filterd.message.envelope import ip
 from filterd.quarantine.words import REASONS, known
 from filterd.system.mistakes import mistakes
 
@@ -59,6 +61,23 @@ class UserSettings:
         Doc("folder with languages of your own, e.g. fr.po (gettext); unset: English and German"),
     ] = None
 
+    imap_host: Annotated[
+        str, Doc("IMAP server at which users may log in with their mailbox's password; empty: none")
+    ] = ""
+    imap_port: Annotated[int, Gt(0), Le(65535), Doc("its port")] = 993
+    imap_tls: Annotated[
+        Literal["implicit", "starttls", "none"],
+        Doc("TLS from the first octet, by STARTTLS, or (to this machine only) none"),
+    ] = "implicit"
+    imap_ca: Annotated[
+        Path | None, Doc("certificates (PEM) that prove the IMAP server; unset: the system's")
+    ] = None
+    imap_domains: Annotated[
+        tuple[str, ...],
+        Doc("domains whose addresses may log in there; a name without one is in the first"),
+    ] = ()
+    imap_timeout: Annotated[float, Gt(0), Le(60), Doc("seconds for each answer of it")] = 20.0
+
     def __post_init__(self) -> None:
         with mistakes() as wrong:
             for name in ("deliver", "request"):
@@ -68,6 +87,22 @@ class UserSettings:
             with wrong.at("request"):
                 if twice := sorted({*self.deliver} & {*self.request}):
                     raise ValueError(f'"{twice[0]}" is in deliver as well; expected it once')
+            for index, domain in enumerate(self.imap_domains):
+                with wrong.at("imap_domains", index):
+                    checked_domains([domain])
+                    if domain != domain.lower():
+                        raise ValueError(f'{domain!r}; expected "{domain.lower()}"')
+            with wrong.at("imap_domains"):
+                if self.imap_host and not self.imap_domains:
+                    raise ValueError('nobody could log in; expected imap_domains = ["mx.example"]')
+            with wrong.at("imap_tls"):
+                address = ip(self.imap_host)
+                is_here = self.imap_host == "localhost" or (address and address.is_loopback)
+                if self.imap_host and self.imap_tls == "none" and not is_here:
+                    raise ValueError(
+                        'passwords would cross the network in the clear; expected "implicit" or '
+                        '"starttls"'
+                    )
             with wrong.at("language"):
                 if not LANGUAGE.fullmatch(self.language):
                     raise ValueError(f'{self.language!r} is not a language; expected "en" or "de"')

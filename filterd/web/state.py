@@ -20,6 +20,7 @@ from filterd.maillog.log import MailLog
 from filterd.review.accounts import Accounts
 from filterd.review.actions import ReviewActions
 from filterd.review.greylist import WaitingMail
+from filterd.review.imap_login import ImapLogin
 from filterd.review.locallists import SiteLists
 from filterd.review.principals import accounts_path, tokens_path
 from filterd.review.rates import HeldParties
@@ -105,6 +106,11 @@ class WebState:
     def languages(self) -> Languages:
         """The languages of users' pages."""
         return Languages(self.settings.users)
+
+    @cached_property
+    def imap_login(self) -> ImapLogin:
+        """Whose mailbox's password is right."""
+        return ImapLogin(self.settings.users)
 
     @cached_property
     def user_limits(self) -> UserLimits:

@@ -36,7 +36,7 @@ def in_code() -> Iterator[str]:
     yield from (*app.HEADS.values(), app.WRONG, app.NO_MESSAGE, app.NO_PAGE, app.NO_SESSION)
     yield from (app.NO_STORE, identity.TOO_OLD)
     yield from (NOT_VALID, EXPIRED, held.GONE)
-    yield from (login.WRONG, login.WRONG_CODE, login.TOO_OLD)
+    yield from (login.WRONG, login.WRONG_CODE, login.TOO_OLD, login.NOT_NOW)
     yield from (account.WRONG, account.WRONG_CODE, account.DIFFERENT, account.THE_SAME)
 
 

@@ -13,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from filterd.review.imap_login import LoginUnavailableError
 from filterd.review.principals import Principal
 from filterd.review.second_factor import step_of
 from filterd.web.forms import local_path
@@ -35,6 +36,7 @@ from filterd.web.views import plain_page
 log = logging.getLogger(__name__)
 
 WRONG = "Name or password is wrong."
+NOT_NOW = "Logging in is not possible now. Try again later."
 WRONG_CODE = "That code is wrong, or was used before. Wait for the next one."
 TOO_OLD = "The form was too old, or the browser keeps no cookies. Try again."
 
@@ -89,6 +91,17 @@ def _log_in(request: Request, texts: dict[str, str]) -> Response:
     if wait > 0:
         return _too_many(request, name, wait, next_path)
     account = state.accounts.verify(name, texts.get("password", ""))
+    if account is None and state.imap_login.is_used and state.accounts.get(name) is None:
+        try:
+            person = state.imap_login.verify(name, texts.get("password", ""))
+        except LoginUnavailableError as error:
+            # It is not the visitor's failure.
+            state.throttle.succeeded(address, name, device)
+            log.error("login for %r from %s: %s", name, address, error)
+            return _form(request, 503, NOT_NOW, name, next_path)
+        if person is not None:
+            state.throttle.succeeded(address, name, device)
+            return _logged_in(request, person, next_path, outside=True)
     if account is None:
         log.warning("login for %r from %s failed", name, address)
         return _form(request, 403, WRONG, name, next_path)
@@ -150,13 +163,15 @@ def _too_many(request: Request, name: str, wait: float, next_path: str) -> Respo
     return response
 
 
-def _logged_in(request: Request, account: Principal, next_path: str) -> Response:
+def _logged_in(
+    request: Request, account: Principal, next_path: str, *, outside: bool = False
+) -> Response:
     """Begin a session."""
     state = state_of(request)
     address, device = _caller(request, account.name)
     log.info("%r has logged in from %s", account.name, address)
     answer = RedirectResponse(local_path(next_path, "/"), 303)
-    begin_session(request, answer, account)
+    begin_session(request, answer, account, outside=outside)
     device_cookie = cookie_name(request, state) + DEVICE_SUFFIX
     shown = request.cookies[device_cookie] if device else state.devices.new(account.name)
     set_cookie(answer, request, state, device_cookie, shown, DEVICE_SECONDS)

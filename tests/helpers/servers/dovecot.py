@@ -26,7 +26,7 @@ state_dir = {folder}/state
 log_path = {folder}/log
 protocols = imap
 listen = 127.0.0.1
-ssl = no
+{ssl}
 auth_mechanisms = plain
 default_internal_user = dovecot
 default_login_user = dovenull
@@ -38,7 +38,13 @@ service imap-login {{
     port = {port}
   }}
   inet_listener imaps {{
-    port = 0
+    port = {tls_port}
+  }}
+}}
+service anvil {{
+  # Makes an address that fails often wait up to 15 s; here all logins come from one.
+  unix_listener anvil-auth-penalty {{
+    mode = 0
   }}
 }}
 service stats {{
@@ -104,10 +110,16 @@ def is_2_4(program: Path) -> bool:
 class Dovecot:
     """An IMAP server on `port`, whose hook teaches the models in `models`.
 
-    script: which of the recipe's scripts the hook runs.
+    script: which of the recipe's scripts the hook runs. certificate: PEM files of a certificate and
+    its key, for TLS on `tls_port` and by STARTTLS.
     """
 
-    def __init__(self, folder: Path, script: str = "filterd-learn") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        script: str = "filterd-learn",
+        certificate: tuple[Path, Path] | None = None,
+    ) -> None:
         program = require("dovecot", "dovecot-imapd")
         compiler = require("sievec", "dovecot-sieve")
         if os.geteuid() != 0:
@@ -115,6 +127,7 @@ class Dovecot:
         self.folder = folder
         self._is_2_4 = is_2_4(program)
         self.port = free_port()
+        self.tls_port = free_port() if certificate else 0
         self.models = folder / "models"
         self.queue = folder / "queue"
         self.settings = folder / "filterd.toml"
@@ -127,6 +140,8 @@ class Dovecot:
             ((SYNTAX_2_4 if self._is_2_4 else SYNTAX_2_3) + COMMON).format(
                 folder=folder,
                 port=self.port,
+                tls_port=self.tls_port,
+                ssl=self._ssl(certificate),
                 password=PASSWORD,
                 user=mail.pw_name,
                 group=grp.getgrgid(mail.pw_gid).gr_name,
@@ -163,6 +178,14 @@ class Dovecot:
             subprocess.run(
                 [compiler, "-c", self.folder / "sievec.conf", sieve / name], check=True, timeout=30
             )
+
+    def _ssl(self, certificate: tuple[Path, Path] | None) -> str:
+        if certificate is None:
+            return "ssl = no"
+        public, private = certificate
+        if self._is_2_4:
+            return f"ssl = yes\nssl_server_cert_file = {public}\nssl_server_key_file = {private}"
+        return f"ssl = yes\nssl_cert = <{public}\nssl_key = <{private}"
 
     def start(self) -> None:
         self.process.start(lambda: answers(self.port))
