@@ -279,6 +279,8 @@ class ReviewActions:
 
         Raises ActionError if that is not possible.
         """
+        if data.startswith(OLE_MAGIC):
+            raise ActionError(NOT_MSG)
         return self._scan(Message(with_crlf(data), envelope or Envelope(""), new_id()))
 
     def rescan(self, id: str) -> ScanReport:
@@ -311,6 +313,14 @@ def without_effect(settings: Settings, kind: senders.Kind) -> str:
     score = own.allow_score if kind == "allow" else own.block_score
     return "" if score else f"[filters.{name}] has {kind}_score = 0"
 
+
+OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
+"""Begins a compound file ([MS-CFB] §2.2), as which Outlook saves messages."""
+
+NOT_MSG = (
+    "this is a .msg file of Outlook, which has no copy of the message as it came; expected its "
+    "source: a file .eml, or the message attached to another one and saved from there"
+)
 
 _HELD_BY_DMARC = (
     "is held since it fails DMARC, which points do not change; domains, mailing_lists or "

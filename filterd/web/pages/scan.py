@@ -31,14 +31,19 @@ def ask(request: Request, asking: Asking) -> Response:
 @router.post("/scan")
 async def scan(request: Request, asking: Asking, form: Posted) -> Response:
     """The verdict."""
-    file = form.get("message")
+    file, pasted = form.get("message"), form.get("text", "")
+    if not isinstance(file, UploadFile) and not isinstance(pasted, str):
+        raise HTTPException(400, "Choose a file with a message, or paste one.")
+    typed = {name: text_of(form, name, 4000) for name in ("sender", "recipients", "client")}
+    if isinstance(pasted, str) and pasted.strip():
+        data = pasted.lstrip("\r\n").encode("utf-8", "replace")
+        return await run_in_threadpool(_scanned, request, asking, "Pasted message", data, typed)
     if not isinstance(file, UploadFile):
-        raise HTTPException(400, "Choose a file with a message.")
+        return await run_in_threadpool(_scanned, request, asking, "", b"", typed)
     limit = state_of(request).settings.web.upload_megabytes << 20
     data = await file.read(limit + 1)
     if len(data) > limit:
         raise HTTPException(413, f"The message is larger than {limit >> 20} MiB.")
-    typed = {name: text_of(form, name, 4000) for name in ("sender", "recipients", "client")}
     return await run_in_threadpool(_scanned, request, asking, file.filename or "", data, typed)
 
 
@@ -47,7 +52,12 @@ def _scanned(
 ) -> Response:
     state = state_of(request)
     if not data:
-        return _page(request, asking, typed, error="The file is empty, or none was chosen.")
+        return _page(
+            request,
+            asking,
+            typed,
+            error="The file is empty, or none was chosen; or paste a message.",
+        )
     try:
         recipients = addresses_of(typed["recipients"])
     except ValueError as error:

@@ -56,6 +56,29 @@ def test_scan_an_uploaded_message(ann: Site) -> None:
     assert "The quarantine is empty." in text_of(ann.get("/quarantine"))
 
 
+def test_scan_a_pasted_message(ann: Site) -> None:
+    text = f"\r\nSubject: grüße\r\n\r\n{GTUBE.decode()}\r\n"
+    answer = ann.post("/scan", text=text, recipients="joe@mx.example")
+    assert answer.status_code == 200
+    assert "GTUBE" in text_of(answer)
+    assert "Pasted message" in text_of(answer)
+    for nothing in ("", " \r\n "):
+        answer = ann.post("/scan", text=nothing)
+        assert (answer.status_code, "or paste a message" in text_of(answer)) == (422, True)
+
+
+def test_a_file_of_outlook_is_refused_with_what_was_expected(ann: Site) -> None:
+    data = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600)
+    answer = ann.browser.post(
+        "/scan",
+        data={"csrf": token_in(ann.get("/scan"))},
+        files={"message": ("x.msg", data)},
+    )
+    assert answer.status_code == 422
+    assert "a .msg file of Outlook" in text_of(answer)
+    assert "expected its source" in text_of(answer)
+
+
 def test_scan_a_kept_message_again(ann: Site) -> None:
     id = ann.put(data=b"Subject: hello\r\n\r\n" + GTUBE + b"\r\n")
     text = text_of(ann.post(f"/message/{id}/rescan"))
