@@ -40,7 +40,7 @@ JOE, MAX = "joe@mx.example", "max@other.example"
 LEARN = {"spam", "ham"}
 PINS = {"pin", "unpin"}
 LISTS = {"allow", "block"}
-LOOKS = LEARN | PINS | {"rescan", "senders", "greylist"}
+LOOKS = LEARN | PINS | {"rescan", "senders", "greylist", "requests"}
 ALL = set(ACTIONS)
 DECIDES = {"delete", "undelete", "release-ham"}
 DELETES = {"delete", "undelete"}
@@ -597,6 +597,7 @@ def test_what_asks_first_and_what_can_be_for_everybody() -> None:
         "rescan",
         "download",
         "download-part",
+        "requests",
         "status",
         "trace",
         "dmarc",

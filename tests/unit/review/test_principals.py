@@ -122,7 +122,7 @@ GOOD: dict[str, Any] = {
         ({"name": "a b"}, "token 2 ('a b'): name is 'a b'; expected up to 64 letters"),
         (
             {"role": "king"},
-            "token 2 ('bob'): role is 'king'; expected admin, reviewer, helpdesk or auditor",
+            "token 2 ('bob'): role is 'king'; expected admin, reviewer, helpdesk, auditor or user",
         ),
         ({"secret": None}, "token 2 ('bob'): secret is None; expected a text"),
         ({"secret": "é" * 64}, "token 2 ('bob'): secret is not a SHA-256; expected 64 hex digits"),

@@ -38,9 +38,10 @@ AUDITOR = Reviewer("eve", "auditor")
 
 MAY: dict[Role, set[str]] = {
     "admin": set(ACTIONS),
-    "reviewer": {*BULK, "rescan", "download", "senders", "greylist"},
-    "helpdesk": {"release", "rescan"},
+    "reviewer": {*BULK, "rescan", "download", "senders", "greylist", "requests"},
+    "helpdesk": {"release", "rescan", "requests"},
     "auditor": {"rescan", "status", "dmarc"},
+    "user": {"release", "ham", "allow", "block", "delete", "undelete", "senders"},
 }
 
 
@@ -165,7 +166,7 @@ def test_which_limits_go_with_a_role(
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"role": "boss"}, "expected admin, reviewer, helpdesk or auditor"),
+        ({"role": "boss"}, "expected admin, reviewer, helpdesk, auditor or user"),
         ({"role": "auditor", "domains": ["mx.example"]}, "an auditor has limits"),
     ],
 )
