@@ -19,6 +19,7 @@ MAX_LINE = 2047
 """Octets of an expanded line of the file, MAXLINE less the end."""
 
 _SPECIAL = re.compile(f"[{MACRO}{IF}](.?)|[{ELSE}{FI}]", re.DOTALL)
+_HARD = re.compile(f"[{IF}{ELSE}{FI}]|{MACRO}{MACRO}")
 _ANY_MARK = re.compile("[\ud800-\udbff]")
 
 
@@ -76,6 +77,12 @@ class Definitions:
 
     def _expand_once(self, text: str) -> tuple[str, bool]:
         """The text with each macro replaced, and whether a value brought marks with it."""
+        if _HARD.search(text) is None:
+            values = self._values
+            first, *rest = text.split(MACRO)
+            whole = first + "".join([values.get(one[:1], "") + one[1:] for one in rest])
+            if len(whole) <= MAX_EXPANDED:
+                return whole, _SPECIAL.search(whole) is not None
         out: list[str] = []
         room, again, position = MAX_EXPANDED, False, 0
         conditions = _Conditions()

@@ -85,6 +85,7 @@ _FIRST_LONG_NAME = 0xE000
 _FIRST_NAMES = ("opMode", "load_avg")
 """Names that sendmail has before it reads a file; in its error messages names are numbers."""
 
+_NAME = re.compile(rf"[A-Za-z0-9_]{{1,{MAX_NAME - 1}}}")
 _WORD = re.compile(r"[A-Za-z0-9_]")
 _MARK_OCTET = re.compile("[\udc80-\udc9f\udcff]")
 _SPACES = " \t\n\v\f\r"
@@ -170,9 +171,32 @@ class Names:
 
     def translate(self, text: str, complain: Complain, *, comments: bool = True) -> str:
         """A line with marks for its `$`. comments: whether a `#` inside ends it (level 3 on)."""
-        if "$" in text or "#" in text[1:]:
-            text = self._translate(text, complain, comments)
+        plain = self._translated(text)
+        if plain is None:
+            plain = self._translate(text, complain, comments)
+        text = plain
         return text.rstrip(_SPACES) or text[:1]
+
+    def _translated(self, text: str) -> str | None:
+        """A line without a comment, if each `$` in it has a name that is valid; else None."""
+        first, *rest = text.split("$")
+        if "#" in first[1:]:
+            return None
+        out = [first]
+        for one in rest:
+            if "#" in one[1:]:
+                return None
+            if one[:1] == "{":
+                name, closed, tail = one[1:].partition("}")
+                if not closed or _NAME.fullmatch(name) is None:
+                    return None
+                out += (MACRO, self.code(name), tail)
+            elif not one or (one[0] in "=~&?" and (len(one) == 1 or one[1] == "{")):
+                # `$$`, the end of the line, or a long name.
+                return None
+            else:
+                out += (MACRO, one)
+        return "".join(out)
 
     def _translate(self, text: str, complain: Complain, comments: bool) -> str:
         out: list[str] = []

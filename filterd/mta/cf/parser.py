@@ -6,8 +6,10 @@ status of the last. Source: sendmail 8.17 `readcf.c`; the texts are observed.
 
 from __future__ import annotations
 
+import gc
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from filterd.mta.cf.class_lines import ClassLineReader
 from filterd.mta.cf.class_sources import ClassSources, ReadFile
@@ -67,12 +69,26 @@ def parse(
     known = sources if isinstance(sources, ClassSources) else ClassSources(sources)
     parser = _CfParser(source, known, users or Users())
     parser.begin(host or Host(), preset)
-    for number, line in logical_lines(text):
-        parser.line(number, line)
-        if parser.cf.has_ended:
-            break
+    with _no_collections():
+        for number, line in logical_lines(text):
+            parser.line(number, line)
+            if parser.cf.has_ended:
+                break
     parser.finish()
     return parser.cf
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    """What is read is kept: to look through it for garbage again and again costs a third of the
+    time for a file of 100,000 lines."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class _CfParser:

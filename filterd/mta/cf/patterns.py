@@ -55,6 +55,10 @@ WILDCARDS = frozenset(
     {ElementKind.ONE, ElementKind.SOME, ElementKind.ANY, ElementKind.CLASS, ElementKind.NOT_CLASS}
 )
 
+_LITERAL = ElementKind.LITERAL
+_MAY_BE_NOTHING = frozenset({ElementKind.ANY, ElementKind.NOTHING, ElementKind.RUNTIME})
+_MAY_GROW = frozenset({ElementKind.SOME, ElementKind.ANY, ElementKind.CLASS, ElementKind.RUNTIME})
+
 Span = tuple[int, int]
 """First token of a wildcard, and the one behind its last."""
 
@@ -76,32 +80,30 @@ class LeftHandSide:
 
     @classmethod
     def compile(cls, tokens: Sequence[str]) -> LeftHandSide:
+        # A file may have 100,000 rules: one pass, without a call for each token.
         items: list[tuple[int, str]] = []
+        literals: list[str] = []
+        least, grows, has_runtime = 0, False, False
         for token in tokens:
-            kind = _KINDS.get(token[0], ElementKind.LITERAL)
-            items.append((kind, fold(token) if kind == ElementKind.LITERAL else token[1:2]))
-        kinds = [kind for kind, _argument in items]
-        grows = any(
-            kind in (ElementKind.SOME, ElementKind.ANY, ElementKind.CLASS, ElementKind.RUNTIME)
-            for kind in kinds
-        )
-        least = sum(
-            kind not in (ElementKind.ANY, ElementKind.NOTHING, ElementKind.RUNTIME)
-            for kind in kinds
-        )
-        return cls(
-            tuple(tokens),
-            tuple(items),
-            least,
-            None if grows else least,
-            frozenset(argument for kind, argument in items if kind == ElementKind.LITERAL),
-            items[0][1] if items and items[0][0] == ElementKind.LITERAL else "",
-            ElementKind.RUNTIME in kinds,
-        )
+            kind = _KINDS.get(token[0])
+            if kind is None:
+                literal = token.lower()
+                items.append((_LITERAL, literal))
+                literals.append(literal)
+                least += 1
+                continue
+            items.append((kind, token[1:2]))
+            least += kind not in _MAY_BE_NOTHING
+            grows = grows or kind in _MAY_GROW
+            has_runtime = has_runtime or kind is ElementKind.RUNTIME
+        first = items[0][1] if items and items[0][0] == _LITERAL else ""
+        most = None if grows else least
+        found = frozenset(literals)
+        return cls(tuple(tokens), tuple(items), least, most, found, first, has_runtime)
 
     @property
     def wildcards(self) -> int:
-        return sum(kind in WILDCARDS for kind, _argument in self.items)
+        return sum([kind in WILDCARDS for kind, _argument in self.items])
 
     def cannot_match(self, folded: Sequence[str]) -> bool:
         """A quick no. folded: the tokens in lower case. Says nothing of patterns with `$&x`."""

@@ -45,6 +45,8 @@ _NOT_ON_LEFT = {
     LOOKUP_END: "$)",
 }
 
+_ITEM_MARKS = (REFERENCE, RUNTIME)
+
 _NOT_ON_RIGHT = {ANY: "$*", SOME: "$+", ONE: "$-", CLASS: "$=", NOT_CLASS: "$~"}
 
 
@@ -66,8 +68,10 @@ class Replacement:
             tuple(tokens),
             prefix,
             tuple(
-                (token[1:2], token[0]) if token[0] in (REFERENCE, RUNTIME) else (token, "")
-                for token in tokens[bool(prefix) :]
+                [
+                    (token[1:2], token[0]) if token[0] in _ITEM_MARKS else (token, "")
+                    for token in tokens[bool(prefix) :]
+                ]
             ),
         )
 
@@ -88,13 +92,15 @@ def compile_rule(
 ) -> RewriteRule:
     """Compile a rule. written: both sides as in the file; sides: with marks, and expanded."""
     left = _side(sides[0], table)
-    wildcards = _check_left(left, complain)
+    _check_left(left, complain)
+    pattern = LeftHandSide.compile(left)
+    wildcards = pattern.wildcards
     if wildcards > MAX_WILDCARDS:
         complain("R line: too many wildcards")
-        left = []
+        pattern = LeftHandSide.compile([])
     right = _side(sides[1], table)
     _check_right(right, wildcards, complain)
-    return RewriteRule(line, *written, LeftHandSide.compile(left), Replacement.compile(right))
+    return RewriteRule(line, *written, pattern, Replacement.compile(right))
 
 
 def _side(text: str, table: Table) -> Tokens:
@@ -106,14 +112,12 @@ def _no_report(text: str) -> None:
     del text
 
 
-def _check_left(tokens: Tokens, complain: Complain) -> int:
-    """Returns the number of wildcards."""
+def _check_left(tokens: Tokens, complain: Complain) -> None:
     if not tokens:
         complain("R line: null LHS")
     for token in tokens:
         if token[0] in _NOT_ON_LEFT:
             complain(f"Inappropriate use of {_NOT_ON_LEFT[token[0]]} on LHS")
-    return LeftHandSide.compile(tokens).wildcards if tokens else 0
 
 
 def _check_right(tokens: Tokens, wildcards: int, complain: Complain) -> None:

@@ -170,7 +170,9 @@ def scan(
     tokens = table.split(text, delimiter, ignore=ignore)
     if tokens is None:
         return _Scanner(text, table, report, delimiter, ignore, size).run()
-    error = _too_much(tokens, size)
+    # Nothing of a short text can be too much.
+    is_short = len(text) <= MAX_TOKEN and 2 * len(text) < size - MAX_TOKEN
+    error = "" if is_short else _too_much(tokens, size)
     if error:
         report(error)
         return Scanned(None, len(text))
