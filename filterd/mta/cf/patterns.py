@@ -41,23 +41,23 @@ class ElementKind(IntEnum):
     RUNTIME = 7
 
 
+# Plain numbers: a member of an enumeration is slow to look up and to compare.
+_LITERAL, _ONE, _SOME, _ANY, _CLASS, _NOT_CLASS, _NOTHING, _RUNTIME = map(int, ElementKind)
+
 _KINDS = {
-    ONE: ElementKind.ONE,
-    SOME: ElementKind.SOME,
-    ANY: ElementKind.ANY,
-    CLASS: ElementKind.CLASS,
-    NOT_CLASS: ElementKind.NOT_CLASS,
-    HOST: ElementKind.NOTHING,
-    RUNTIME: ElementKind.RUNTIME,
+    ONE: _ONE,
+    SOME: _SOME,
+    ANY: _ANY,
+    CLASS: _CLASS,
+    NOT_CLASS: _NOT_CLASS,
+    HOST: _NOTHING,
+    RUNTIME: _RUNTIME,
 }
 
-WILDCARDS = frozenset(
-    {ElementKind.ONE, ElementKind.SOME, ElementKind.ANY, ElementKind.CLASS, ElementKind.NOT_CLASS}
-)
+WILDCARDS = frozenset({_ONE, _SOME, _ANY, _CLASS, _NOT_CLASS})
 
-_LITERAL = ElementKind.LITERAL
-_MAY_BE_NOTHING = frozenset({ElementKind.ANY, ElementKind.NOTHING, ElementKind.RUNTIME})
-_MAY_GROW = frozenset({ElementKind.SOME, ElementKind.ANY, ElementKind.CLASS, ElementKind.RUNTIME})
+_MAY_BE_NOTHING = frozenset({_ANY, _NOTHING, _RUNTIME})
+_MAY_GROW = frozenset({_SOME, _ANY, _CLASS, _RUNTIME})
 
 Span = tuple[int, int]
 """First token of a wildcard, and the one behind its last."""
@@ -95,7 +95,7 @@ class LeftHandSide:
             items.append((kind, token[1:2]))
             least += kind not in _MAY_BE_NOTHING
             grows = grows or kind in _MAY_GROW
-            has_runtime = has_runtime or kind is ElementKind.RUNTIME
+            has_runtime = has_runtime or kind == _RUNTIME
         first = items[0][1] if items and items[0][0] == _LITERAL else ""
         most = None if grows else least
         found = frozenset(literals)
@@ -235,34 +235,49 @@ class _Attempt:
         if item == len(self._items):
             return None
         kind, argument = self._items[item]
-        if kind == ElementKind.NOTHING:
+        if kind == _LITERAL:
+            return at + 1 if at < self._size and self._folded[at] == argument else None
+        if kind == _ANY:
+            return self._reached(item, at)
+        if kind == _NOTHING:
             return at
-        if kind == ElementKind.ANY:
-            return at if at < self._hopeless[item] else None
         if at >= self._size:
             return None
-        if kind == ElementKind.LITERAL:
-            return at + 1 if self._folded[at] == argument else None
-        if kind == ElementKind.ONE:
+        if kind == _ONE:
             return at + 1
-        if kind == ElementKind.SOME:
-            return at + 1 if at + 1 < self._hopeless[item] else None
-        if kind == ElementKind.CLASS:
+        if kind == _SOME:
+            return self._reached(item, at + 1)
+        if kind == _CLASS:
             return self._matcher.phrase(argument, self._tokens, at, at)
-        if kind == ElementKind.NOT_CLASS:
+        if kind == _NOT_CLASS:
             return at + 1 if self._matcher.excludes(argument, self._folded[at]) else None
         return self._matcher.runtime(argument, self._folded, at)
+
+    def _reached(self, item: int, end: int) -> int | None:
+        """Where `$*` or `$+` ends that ends there or later: the first place at which what follows
+        it can begin. None if there is none, or all behind it is known to fail."""
+        if end < self._hopeless[item]:
+            following = item + 1
+            if following == len(self._items):
+                end = self._size
+            elif self._items[following][0] == _LITERAL:
+                try:
+                    end = self._folded.index(self._items[following][1], end)
+                except ValueError:
+                    return None
+            if end < self._hopeless[item]:
+                return end
+        return None
 
     def _extended(self, item: int, start: int, end: int) -> int | None:
         """Where a wildcard ends that takes more than before, or None."""
         kind, argument = self._items[item]
-        if kind in (ElementKind.ANY, ElementKind.SOME):
-            if end < self._size and end + 1 < self._hopeless[item]:
-                return end + 1
-            if not self._forgetful:
-                least = start + (kind == ElementKind.SOME)
+        if kind in (_ANY, _SOME):
+            more = self._reached(item, end + 1) if end < self._size else None
+            if more is None and not self._forgetful:
+                least = start + (kind == _SOME)
                 self._hopeless[item] = min(self._hopeless[item], least)
-            return None
-        if end < self._size and kind == ElementKind.CLASS:
+            return more
+        if end < self._size and kind == _CLASS:
             return self._matcher.phrase(argument, self._tokens, start, end)
         return None
