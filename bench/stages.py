@@ -127,11 +127,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=HOSTS,
         help="different ones in the text of all mail; 0: each is named once",
     )
+    parser.add_argument("--text", type=int, default=0, help="more KiB of text in each message")
     given = parser.parse_args(arguments)
     with ExitStack() as stack:
         place = stack.enter_context(folder("bench-stages"))
         driver = compiled(place)
-        files = write(place, WARM_UP + given.rounds * given.messages, given.hosts)
+        warm_up = WARM_UP if not given.text else 2 * PARTIES
+        count = warm_up + given.rounds * given.messages
+        files = write(place, count, given.hosts, given.text << 10)
         server = stack.enter_context(name_server(place, given.delay))
         daemons = {}
         for name, filters in (("without", ()), ("with", tuple(given.filters))):
@@ -139,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             here.mkdir()
             chain = (*filters, *given.chain)
             daemons[name] = stack.enter_context(daemon(here, chain, given.workers, server))
-        measure(driver, daemons, files, given)
+        measure(driver, daemons, files, warm_up, given)
     return 0
 
 
@@ -147,23 +150,26 @@ def measure(
     driver: Path,
     daemons: dict[str, tuple[Path, int]],
     files: Sequence[Path],
+    warm_up: int,
     given: argparse.Namespace,
 ) -> None:
     """Both in turn, with the same messages."""
     load = {"connections": given.connections, "each": EACH, "parties": PARTIES}
     for socket, _pid in daemons.values():
         for _ in range(2):
-            drive(driver, socket, files[: WARM_UP // 2], messages=WARM_UP // 2, **load)
+            drive(driver, socket, files[: warm_up // 2], messages=warm_up // 2, **load)
     before = {name: used(pid) for name, (_socket, pid) in daemons.items()}
     rates: dict[str, list[float]] = {name: [] for name in daemons}
     replies = Counter[str]()
+    slowest = dict.fromkeys(daemons, 0.0)
     for number in range(given.rounds):
-        some = files[WARM_UP + number * given.messages :][: given.messages]
+        some = files[warm_up + number * given.messages :][: given.messages]
         order = list(daemons) if number % 2 else list(daemons)[::-1]
         for name in order:
             run = drive(driver, daemons[name][0], some, messages=given.messages, **load)
             rates[name].append(run.rate)
             replies.update(run.replies)
+            slowest[name] = max(slowest[name], run.end[-1])
     ratios = [b / a for a, b in zip(rates["without"], rates["with"], strict=True)]
     print(f"replies {dict(replies)}, {given.connections} connections, delay {given.delay:g} s")
     total = given.rounds * given.messages
@@ -172,7 +178,8 @@ def measure(
         cpu = {role: (after[role] - before[name].get(role, 0.0)) * 1000 / total for role in after}
         told = ", ".join(f"{role} {ms:.2f}" for role, ms in cpu.items())
         print(
-            f"{name}: {statistics.median(rates[name]):.0f} messages/s; "
+            f"{name}: {statistics.median(rates[name]):.3g} messages/s, the slowest answer "
+            f"{slowest[name]:.0f} ms; "
             f"CPU ms a message {sum(cpu.values()):.2f}: {told}"
         )
     told = " ".join(f"{one:.2f}" for one in ratios)
@@ -195,19 +202,21 @@ def _role(pid: int) -> str:
     return "stage process" if threads > 2 else "workers"
 
 
-def write(place: Path, count: int, different: int = HOSTS) -> list[Path]:
-    """Messages that name hosts, of so many different ones, or each once."""
+def write(place: Path, count: int, different: int = HOSTS, text: int = 0) -> list[Path]:
+    """Messages that name hosts, of so many different ones, or each once. text: octets of text
+    beside what all have."""
     there = place / "mail"
     there.mkdir()
     writer, chance = Writer(), random.Random(1)
     weights = list(itertools.accumulate(1 / rank for rank in range(1, different + 1)))
     files = []
     for number in range(count):
-        hosts = range(LINKS * number, LINKS * (number + 1))
+        hosts: Sequence[int] = range(LINKS * number, LINKS * (number + 1))
         if different:
             hosts = chance.choices(range(different), cum_weights=weights, k=LINKS)
         links = "".join(f"https://www.host{n}.example/{number}\n" for n in hosts)
         octets = writer.message(number)
+        links += writer.text(text) if text else ""
         if number % 5 < 2:
             octets += links.encode()
         else:

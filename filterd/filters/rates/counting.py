@@ -90,13 +90,14 @@ class RateCounts:
     def judge(self, share: RefusedShare, party: str, refused: bool, now: float) -> HeldParty | None:
         """Take note of a message, and hold the party if too much of its mail was refused; the party
         if it is held from now on."""
-        keys = [state_key(COUNT, share.by, party, what) for what in (ALL, REFUSED)]
-        amounts = (1.0, float(refused))
-        whole, part = self._state.add(
-            [Addition(key, share.seconds, n) for key, n in zip(keys, amounts, strict=True)], now
-        ).windows
-        messages, bad = whole.at(now), part.at(now)
-        if not refused or messages < share.messages or bad < share.share * messages:
+        # Most mail is not refused, and then one count is enough.
+        counts = (ALL, REFUSED) if refused else (ALL,)
+        keys = [state_key(COUNT, share.by, party, what) for what in counts]
+        windows = self._state.add([Addition(key, share.seconds) for key in keys], now).windows
+        if not refused:
+            return None
+        messages, bad = (window.at(now) for window in windows)
+        if messages < share.messages or bad < share.share * messages:
             return None
         why = f"{math.floor(bad)} of {math.floor(messages)} messages in {share.seconds} s refused"
         key = _held_key(share.by, party)
