@@ -113,6 +113,7 @@ echo "== mail"
 python3 - "$eicar" <<'END'
 import smtplib, subprocess, sys, time
 from email.message import EmailMessage
+from email.policy import SMTP
 
 GTUBE = "XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X"
 
@@ -127,7 +128,7 @@ def verdict(subject, text, attachment=None):
         smtp.ehlo("client.example")
         smtp.mail("ann@client.example")
         smtp.rcpt("joe@mx.example.test")
-        code, words = smtp.data(mail.as_bytes())
+        code, words = smtp.data(mail.as_bytes(policy=SMTP))
     print(f"{subject}: {code} {words.decode()}", flush=True)
     return code
 
