@@ -50,6 +50,10 @@ class UserSettings:
         Ge(0),
         Doc("messages that one person may teach the classifier within a day; 0: none"),
     ] = 10
+    learn: Annotated[
+        Literal["own", "site"],
+        Doc("what they teach counts for their own mail only, or teaches the site's model"),
+    ] = "own"
     list_entries: Annotated[
         int, Gt(0), Doc("entries that one person may have in the list of senders")
     ] = 200

@@ -10,7 +10,7 @@ from types import TracebackType
 
 from filterd.bayes.model.classifier import Classifier
 from filterd.bayes.model.reading import hasher_of, message_key
-from filterd.bayes.model.store import load
+from filterd.bayes.model.store import Card, load
 from filterd.bayes.model.tokens import Features
 from filterd.bayes.site.folder import ModelFolder, starter_path
 from filterd.bayes.site.learner import LearnOutcome
@@ -28,8 +28,7 @@ class RecipientLearner:
     model, leaving it by an exception writes nothing. One process at a time teaches a site.
 
     owner: a mailbox, or a domain as `@domain`. starter: whether the starter model has a say.
-    Raises ValueError for an owner that is neither, and if there is no model of the site and no
-    starter; ModelFileError, OSError.
+    Raises ValueError for an owner that is neither, ModelFileError, OSError.
     """
 
     def __init__(self, folder: ModelFolder, owner: str, *, starter: bool = True) -> None:
@@ -45,13 +44,13 @@ class RecipientLearner:
             path = starter_path() if self._starter else None
             site = self.folder.load_current()
             starter = load(path) if path else None
-            self._classifier = Classifier(site, starter)
+            model = site or starter
+            # Where no model has an opinion, this one begins with none.
+            self._classifier = Classifier(site, starter) if model else None
             self._recipients = RecipientFolder(self.folder.path)
             found = self._recipients.load(self.owner)
             if found is None:
-                model = site or starter
-                assert model is not None  # or there were no classifier
-                found = StoredRecipient(self.owner, model.card.salt)
+                found = StoredRecipient(self.owner, (model.card if model else Card.new()).salt)
             self.stored = found
             self._stack = stack.pop_all()
         return self
@@ -100,7 +99,7 @@ class RecipientLearner:
 
     def _total(self, message: Message) -> float:
         """The log-odds without this model: the site's, for a mailbox with its domain's."""
-        total = self._classifier.judge(message).total
+        total = self._classifier.judge(message).total if self._classifier else 0.0
         domain = f"@{self.owner.rpartition('@')[2]}"
         if self.owner == domain or (above := self._recipients.load(domain)) is None:
             return total

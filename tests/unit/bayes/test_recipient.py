@@ -144,6 +144,17 @@ def test_a_site_that_begins_anew_keeps_what_its_recipients_taught(folder: ModelF
     assert points(folder, JOE)[JOE] < -3.0
 
 
+def test_a_recipient_may_teach_before_the_site_has_a_model(folder: ModelFolder) -> None:
+    empty = ModelFolder(folder.path.parent / "empty")
+    with RecipientLearner(empty, JOE, starter=False) as learner:
+        for n in range(20):
+            learner.learn(message(n, spam=True), spam=True)
+            learner.learn(message(n, spam=False), spam=False)
+    (file,) = RecipientFolder(empty.path).files()
+    shift = read(file).model.shift(Hasher(read(file).salt).features(message(99, spam=True)))
+    assert shift > 1.0
+
+
 def test_running_workers_follow_a_model(folder: ModelFolder) -> None:
     bayes = Bayes(BayesSettings(models=folder.path, starter=False))
     assert given_by(bayes, JOE) == {}

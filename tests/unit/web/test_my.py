@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from filterd.bayes.site.folder import ModelFolder
+from filterd.bayes.site.recipient_folder import RecipientFolder
 from filterd.digest.ledger import DigestLedger
 from filterd.digest.links import MailboxLink, ReleaseLink, Signer
+from filterd.filters.bayes.settings import BayesSettings
 from filterd.message.authentication import Authentication, AuthResult, DkimCheck
 from filterd.quarantine.journal import Event
 from filterd.review.accounts import Accounts
@@ -26,9 +29,9 @@ MORE = 'request = ["banned"]\nactions_per_hour = 6\nlearn_per_day = 1\nlist_entr
 
 
 @pytest.fixture
-def eva(tmp_path: Path, mta: Mta) -> Iterator[Site]:
-    """A site with eva, who has two addresses, logged in."""
-    site = with_users(tmp_path, mta.port, MORE)
+def eva(request: pytest.FixtureRequest, tmp_path: Path, mta: Mta) -> Iterator[Site]:
+    """A site with eva, who has two addresses, logged in. A parameter: more lines of `[users]`."""
+    site = with_users(tmp_path, mta.port, MORE + getattr(request, "param", ""))
     yield site
     site.state.close()
 
@@ -105,6 +108,20 @@ def test_not_spam_teaches_within_the_limit(eva: Site) -> None:
     assert "does not learn from it today" in told
     assert ("learned", "web:eva") in events(eva, first)
     assert [one for one, _ in events(eva, second)] == ["releasing", "released"]
+    # It counts for her own mail.
+    models = eva.state.settings.of_filter(BayesSettings).models
+    stored = RecipientFolder(models).load(EVA)
+    assert stored is not None
+    assert (stored.model.spam, stored.model.ham) == (0, 1)
+    assert ModelFolder(models).load_current() is None
+
+
+@pytest.mark.parametrize("eva", ['learn = "site"\n'], indirect=True)
+def test_not_spam_may_teach_the_sites_model(eva: Site) -> None:
+    assert "the filter learns" in text_of(eva.post("/my/do", id=eva.put(EVA), do="ham"))
+    site = ModelFolder(eva.state.settings.of_filter(BayesSettings).models).load_current()
+    assert site is not None
+    assert site.model.ham == 1
 
 
 def test_block_lists_the_sender_for_oneself_and_deletes(eva: Site) -> None:
