@@ -51,8 +51,11 @@ def test_the_mta_holds_and_releases(holding: tuple[Mta, Filterd]) -> None:
             # Why, its log has had since 3.10; before, no more than that a milter wanted it.
             tells = tuple(map(int, mta.version.split(".")[:2])) >= (3, 10)
             reason = "spam" if tells else "milter triggers HOLD action"
-            (line,) = (one for one in mta.log.splitlines() if "milter-hold" in one)
-            assert f"{queue_id}: milter-hold: END-OF-MESSAGE from " in line
+            start = f"{queue_id}: milter-hold: END-OF-MESSAGE from "
+            line = wait_for(
+                "the log line of another process",
+                lambda: next((one for one in mta.log.splitlines() if start in one), ""),
+            )
             assert f": {reason}; from=<" in line
             mta.run("postsuper", "-H", queue_id)
             mta.run("postqueue", "-i", queue_id)

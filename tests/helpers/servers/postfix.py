@@ -195,7 +195,8 @@ class Postfix:
     @property
     def version(self) -> str:
         """Its release, as 3.7.11."""
-        return self.run("postconf", "-h", "mail_version").splitlines()[-1]
+        lines = self.run("postconf", "-h", "mail_version").splitlines()
+        return next(line for line in lines if line[:1].isdigit())  # among warnings
 
     @property
     def log(self) -> str:
