@@ -72,7 +72,7 @@ podman image exists "$base" || {
   podman import "$work/base.tar" "$base" >/dev/null
   rm "$work/base.tar"
 }
-build=(podman build --isolation chroot --network host)
+build=(podman build --format docker --isolation chroot --network host)
 certificates=/etc/ssl/certs/ca-certificates.crt
 [ ! -e "$certificates" ] || build+=(--volume "$certificates:$certificates:ro")
 "${build[@]}" -f "$checkout/packaging/Containerfile" -t localhost/filterd "$checkout"
