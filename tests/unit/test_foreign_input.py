@@ -87,7 +87,10 @@ def test_a_fifo_in_place_of_main_cf_or_a_class_is_told(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "main.cf")
     (found,) = postfix(Settings(), tmp_path / "main.cf")
     assert found.found == f"{tmp_path}/main.cf: is not a regular file"
-    (tmp_path / "sendmail.cf").write_text(f"Fw{tmp_path}/main.cf\n")
+    # sendmail trusts no file below a folder into which everybody may write, as that of tests is.
+    (tmp_path / "sendmail.cf").write_text(
+        f"O DontBlameSendmail=TrustStickyBit\nFw{tmp_path}/main.cf\n"
+    )
     with pytest.raises(CfError, match=r"main.cf': Regular files only"):
         read_cf(tmp_path / "sendmail.cf")
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from filterd.mta.cf.class_sources import ClassSources, ClassValue, UnaskedError
 from filterd.mta.cf.config import MapLine, SendmailCf
 from filterd.mta.cf.lookup import EX_NOTFOUND, EX_OK
-from filterd.mta.maps.opening import MapSite, SiteMaps
 from filterd.mta.maps.safety import Owner, trouble_with
 from filterd.mta.sendmail.default_user import default_user
 from filterd.system.bounded import read_regular
@@ -71,6 +70,9 @@ class MachineClasses(ClassSources):
             raise OSError(0, str(error)) from None
 
     def look_up(self, line: MapLine, key: str, cf: SendmailCf) -> ClassValue:
+        # The daemon reads an MTA's file as well, and needs no resolver for that.
+        from filterd.mta.maps.opening import MapSite, SiteMaps  # noqa: PLC0415
+
         maps = SiteMaps(cf, cf.program.definitions, MapSite(self._allows_programs))
         for one in cf.maps.values():
             maps.define(one.name, one.type, one.arguments)

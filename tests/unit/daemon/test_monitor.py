@@ -119,7 +119,14 @@ def test_what_is_no_question(daemon: RunningDaemon, question: bytes, says: str) 
 
 
 NO_LESSON = "malformed request to learn: "
-LESSON = {"class": "spam", "ids": ["id1"], "who": "web:ann", "source": "web", "note": ""}
+LESSON: dict[str, object] = {
+    "class": "spam",
+    "ids": ["id1"],
+    "who": "web:ann",
+    "source": "web",
+    "note": "",
+    "own_models": [],
+}
 
 
 @pytest.mark.parametrize(

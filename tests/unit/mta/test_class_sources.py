@@ -19,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
     """A file of words, a program, a table, and a folder that others can write."""
     tmp_path.chmod(0o755)
     for above in tmp_path.parents:
-        if above.stat().st_uid == os.getuid() and above.name.startswith("pytest"):
+        if above.stat().st_uid == os.getuid() and above.name.startswith(("pytest", "popen-")):
             above.chmod(0o755)
     (tmp_path / "words").write_text(WORDS)
     program = tmp_path / "program"
