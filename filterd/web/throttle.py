@@ -56,7 +56,8 @@ class LoginThrottle:
 
     def attempt(self, address: str, account: str, device: str = "") -> float:
         """Seconds until this address may try this account again; 0 if it may now, and then the try
-        counts as a failure until `succeeded` says otherwise, so that many at once count too.
+        counts as a failure until `succeeded` or `undecided` says otherwise, so that many at once
+        count too.
 
         device: of a browser that was logged into this account before (`Devices.known`).
         """
@@ -88,9 +89,18 @@ class LoginThrottle:
             self._known[(site, account)] = None
             while len(self._known) > KEY_LIMIT:
                 del self._known[next(iter(self._known))]
-            for kind, key in _keys(site, account, device).items():
-                if found := self._failures[kind].get(key):
-                    found.pop()
+            self._take_back(site, account, device)
+
+    def undecided(self, address: str, account: str, device: str = "") -> None:
+        """Nobody could say whether the login was right: this attempt is not a failure, and no proof
+        that the account was logged into from there."""
+        with self._lock:
+            self._take_back(network(address), account, device)
+
+    def _take_back(self, site: str, account: str, device: str) -> None:
+        for kind, key in _keys(site, account, device).items():
+            if found := self._failures[kind].get(key):
+                found.pop()
 
     def _left(self, kind: str, key: tuple[str, ...], now: float) -> float:
         found, limit = self._failures[kind].get(key), self._limits[kind]

@@ -84,6 +84,20 @@ def test_a_server_that_is_away_is_told(dovecot: Dovecot) -> None:
         ImapLogin(away).verify(JOE, PASSWORD)
 
 
+def test_while_the_server_is_away_nobody_counts_as_logged_in(tmp_path: Path) -> None:
+    more = (
+        f'[users]\nenabled = true\nimap_host = "localhost"\nimap_port = {free_port()}\n'
+        'imap_domains = ["mx.example"]\n'
+    )
+    site = Site(tmp_path, web=f"login_attempts = 2\n{more}", home="/my")
+    for _ in range(5):
+        assert site.log_in("joe", PASSWORD).status_code == 503
+    throttle = site.state.throttle
+    for number in range(8):
+        assert throttle.attempt(f"198.51.100.{number}", "joe") == 0
+    assert site.log_in("joe", PASSWORD).status_code == 429
+
+
 def test_the_pages(dovecot: Dovecot, tmp_path: Path) -> None:
     more = (
         f'[users]\nenabled = true\nimap_host = "localhost"\nimap_port = {dovecot.tls_port}\n'

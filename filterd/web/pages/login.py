@@ -95,8 +95,7 @@ def _log_in(request: Request, texts: dict[str, str]) -> Response:
         try:
             person = state.imap_login.verify(name, texts.get("password", ""))
         except LoginUnavailableError as error:
-            # It is not the visitor's failure.
-            state.throttle.succeeded(address, name, device)
+            state.throttle.undecided(address, name, device)
             log.error("login for %r from %s: %s", name, address, error)
             return _form(request, 503, NOT_NOW, name, next_path)
         if person is not None:

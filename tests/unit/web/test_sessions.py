@@ -135,6 +135,17 @@ def test_nobody_makes_a_browsers_cookie() -> None:
     assert not Devices(b"other").known("ann", cookie)
 
 
+def test_a_try_that_nobody_could_judge_is_neither_a_failure_nor_a_login(
+    throttle: LoginThrottle,
+) -> None:
+    for _ in range(10):
+        assert throttle.attempt("192.0.2.1", "ann") == 0
+        throttle.undecided("192.0.2.1", "ann")
+    for number in range(12):  # four times as many as from one address
+        assert throttle.attempt(f"198.51.100.{number}", "ann") == 0
+    assert throttle.attempt("192.0.2.1", "ann") > 0, "ann was never logged in from there"
+
+
 def test_success_does_not_count(throttle: LoginThrottle) -> None:
     for _ in range(10):
         assert throttle.attempt("192.0.2.1", "ann") == 0
