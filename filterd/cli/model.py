@@ -22,6 +22,7 @@ from filterd.bayes.site.folder import ModelFolder, starter_path
 from filterd.bayes.site.learned import Batch, JournalError
 from filterd.bayes.site.learner import Learner
 from filterd.bayes.site.recipient_folder import RecipientFolder, owner_of, read
+from filterd.bayes.site.recipient_learner import delete_model
 from filterd.bayes.site.shadow import clear_candidate, set_candidate, shadow_path
 from filterd.cli.common import (
     ConfigOption,
@@ -139,18 +140,18 @@ def recipients(
     as_json: JsonOption = False,
 ) -> None:
     """List the models of recipients and domains, which `filterd learn --for` teaches."""
-    folder = RecipientFolder(_folder(config).path)
+    folder = _folder(config)
     if delete:
         with reported(Exit.USAGE, ValueError):
             owner = owner_of(delete)
         with reported(Exit.CANNOT_CREATE, OSError):
-            found = folder.delete(owner)
+            found = delete_model(folder, owner)
         if not found:
             fail(f"{owner} has no model", Exit.NO_INPUT)
         Console(highlight=False).print(f"deleted: the model of {owner}", markup=False)
         return
     rows = []
-    for file in folder.files():
+    for file in RecipientFolder(folder.path).files():
         try:
             stored = read(file)
         except FileNotFoundError:

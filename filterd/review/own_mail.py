@@ -242,7 +242,10 @@ class OwnMail:
         own: tuple[str, ...] = ()
         if self._users.learn == "own":
             own = self.person.within(self._actions.store.get(id).held_for)
-        (learned,) = self._access.perform("ham", [id], ActionRequest(own_models=tuple(own)))
+            if not own:
+                # Without an owner it would be the site's model that learns.
+                return OwnResult(id, "delivered_not_learned")
+        (learned,) = self._access.perform("ham", [id], ActionRequest(own_models=own))
         if not learned.ok:
             log.warning("id=%s is not learned for %s: %s", id, self._access.who, learned.words)
         return OwnResult(id, "delivered_learned" if learned.ok else "delivered_not_learned")

@@ -110,4 +110,14 @@ class RecipientLearner:
         return outcome
 
 
+def delete_model(folder: ModelFolder, owner: str) -> bool:
+    """Delete the model of this owner, as `owner_of` has it, while nobody teaches it; False if there
+    is none. Raises OSError."""
+    if not folder.path.is_dir():
+        return False
+    with ExitStack() as stack:
+        stack.callback(os.close, folder.lock())
+        return RecipientFolder(folder.path).delete(owner)
+
+
 _CHANGES = {LearnOutcome.LEARNED, LearnOutcome.MOVED, LearnOutcome.FORGOTTEN}
