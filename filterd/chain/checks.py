@@ -70,8 +70,8 @@ def field_value(text: str) -> str:
 
 def check_verdict(verdict: Verdict, body_start: int, size: int) -> None:
     """Raise AnswerError where a filter wants what cannot be done: a reply that does not fit its
-    action, edits of a message of so many octets, whose body begins there, a probability that is
-    none."""
+    action, edits of a message of so many octets, whose body begins there, or a probability
+    outside 0.0 to 1.0."""
     if verdict.probability is not None and not 0.0 <= verdict.probability <= 1.0:
         raise AnswerError(f"probability: expected 0.0 to 1.0, not {verdict.probability}")
     if verdict.reply is not None and verdict.action in (Action.TEMPFAIL, Action.REJECT):

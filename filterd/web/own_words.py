@@ -26,7 +26,7 @@ OWN_WORDS: Mapping[OwnWord, str] = {
     "not_permitted": "That cannot be done with this message.",
     "not_listed": "That sender cannot be listed. Ask your postmaster.",
     "not_proven": "Nobody can be allowed here, since nothing proves who sends a message.",
-    "too_many": "That was too much for now. Try again later.",
+    "too_many": "You have reached the limit for now. Try again later.",
     "too_many_entries": "Your list is full. Remove something from it first.",
     "not_now": "That is not possible now. Try again later.",
 }

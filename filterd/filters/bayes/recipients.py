@@ -27,7 +27,7 @@ KEPT = 32
 """Models that a worker keeps in memory, 128 KiB each."""
 
 LEAST = 0.01
-"""Points below which a difference is none."""
+"""A smaller difference in points is not reported."""
 
 Points = Callable[[float, Learned], float]
 """The points of a log-odds of spam, when so much was learned."""

@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"\s*([+-]?)(\d*)")
 
 
 class DeliverByError(ValueError):
-    """A value that is none, as a reply of SMTP."""
+    """A value that is not valid. The text is the SMTP reply."""
 
 
 @dataclass(frozen=True, slots=True)

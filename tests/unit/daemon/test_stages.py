@@ -254,7 +254,8 @@ def test_what_was_counted_counts_once_though_its_process_ends(
     state = open_state(StateSettings(), file)
     key = state_key(COUNT, limit.title, "192.0.2.7")
     (window,) = state.windows([(key, limit.seconds)])
-    assert window.at(time.time()) == 3.0
+    # A little less where an hour has begun since; four, if one were counted twice.
+    assert window.at(time.time()) == pytest.approx(3.0, abs=0.5)
     state.close()
 
 

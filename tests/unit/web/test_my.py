@@ -228,7 +228,7 @@ def test_a_reviewer_answers_only_its_own_recipients(eva: Site) -> None:
 def test_actions_are_limited(eva: Site) -> None:
     ids = [eva.put(EVA, subject=b"number %d" % n) for n in range(7)]
     told = [text_of(eva.post("/my/do", id=id, do="delete")) for id in ids]
-    assert ["That was too much" in one for one in told] == [False] * 6 + [True]
+    assert ["reached the limit" in one for one in told] == [False] * 6 + [True]
 
 
 def test_the_text_is_shown_without_harm_and_noted_once(eva: Site) -> None:
