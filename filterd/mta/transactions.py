@@ -159,9 +159,11 @@ class Transactions:
         self._filters.queue_id = self._message.id
         self._recipients = self._personality.recipients(self._server.router, self._macros)
 
-    async def _asked(self, question: Callable[[], _T]) -> _T:
-        """What the recipients say, from a thread if that may take its time."""
-        return await asyncio.to_thread(question) if self._recipients.blocks else question()
+    async def _asked(self, question: Callable[[], _T], *, blocks: bool | None = None) -> _T:
+        """What rules say, from a thread if that may take its time (None: where recipients do)."""
+        if blocks is None:
+            blocks = self._recipients.blocks
+        return await asyncio.to_thread(question) if blocks else question()
 
     async def _connected(self) -> MilterAnswer | SmtpReply:
         """The checks come before the filters; a client that they refuse reaches no filter."""
@@ -207,17 +209,7 @@ class Transactions:
         if self._message.started:
             self._new_message()
         self._message.started = True
-        helo, protocol = self._session.helo, self._protocol()
-        route = await self._checks.sender(path)
-        if isinstance(route, SmtpReply):
-            return route
-        local = route is None and self._is_local(path.address)
-        self._macros.mail(path, local=local, helo=helo, protocol=protocol, route=route)
-        session = self._session
-        # Without rules they were checked before the address.
-        reply = None if route is None else session.bad_parameters(path, recipient=False)
-        reply = reply or self._judged(await self._checks.mail(path)) or session.bad_size(path)
-        reply = reply or self._checks.room(announced_size(path))
+        reply = await self._asked(lambda: self._check_sender(path))
         if reply is not None:
             return reply
         if not self._filters_active:
@@ -226,6 +218,19 @@ class Transactions:
         if answer.kind is AnswerKind.DISCARD:
             self._message.discarded = True
         return answer
+
+    def _check_sender(self, path: EnvelopePath) -> SmtpReply | None:
+        """What the MTA's own checks have against a sender. Blocking."""
+        session, helo = self._session, self._session.helo
+        route = self._checks.sender(path)
+        if isinstance(route, SmtpReply):
+            return route
+        local = route is None and self._is_local(path.address)
+        self._macros.mail(path, local=local, helo=helo, protocol=self._protocol(), route=route)
+        # Without rules they were checked before the address.
+        reply = None if route is None else session.bad_parameters(path, recipient=False)
+        reply = reply or self._judged(self._checks.mail(path)) or session.bad_size(path)
+        return reply or self._checks.room(announced_size(path))
 
     def _is_local(self, address: str) -> bool:
         try:
@@ -241,11 +246,10 @@ class Transactions:
         self._message.named += 1
         self.recipient = None
         try:
-            route = await self._asked(lambda: self._recipients.parse(path))
-            checked = await self._check_recipient(path, route)
-            if checked is not None:
-                return checked
-            shown, refusal = await self._add(path, route)
+            found = await self._asked(lambda: self._taken(path))
+            if isinstance(found, SmtpReply):
+                return found
+            shown, refusal = found
         except DeliveryError as error:
             shown, refusal = _refusal(path, error)
             if self._checks.decide_relaying:
@@ -268,7 +272,14 @@ class Transactions:
         self._macros.rcpt_done(path, shown, taken=taken)
         return answer
 
-    async def _check_recipient(self, path: EnvelopePath, route: Route) -> SmtpReply | None:
+    def _taken(self, path: EnvelopePath) -> SmtpReply | tuple[Route, SmtpReply | None]:
+        """Take a recipient: see `_add`, or what the checks refuse it with. Blocking. Raises
+        DeliveryError."""
+        route = self._recipients.parse(path)
+        checked = self._check_recipient(path, route)
+        return self._add(path, route) if checked is None else checked
+
+    def _check_recipient(self, path: EnvelopePath, route: Route) -> SmtpReply | None:
         """What the MTA's own checks have against a recipient."""
         if not self._checks.decide_relaying:
             if route.host and not self._may_relay():
@@ -276,12 +287,12 @@ class Transactions:
             return None
         if (bad := self._session.bad_parameters(path, recipient=True)) is not None:
             return bad
-        return self._judged(await self._checks.rcpt(path, route))
+        return self._judged(self._checks.rcpt(path, route))
 
-    async def _add(self, path: EnvelopePath, route: Route) -> tuple[Route, SmtpReply | None]:
+    def _add(self, path: EnvelopePath, route: Route) -> tuple[Route, SmtpReply | None]:
         """Take a recipient. The route that filters are shown, and the refusal of an unknown one."""
         try:
-            self.recipient = await self._asked(lambda: self._recipients.add(path, route))
+            self.recipient = self._recipients.add(path, route)
         except DeliveryError as error:
             # Nobody gets what is discarded, so nobody has to be there.
             if not self._message.discarded:
@@ -381,7 +392,9 @@ class Transactions:
         # With rules, the delivery looks at them.
         if hops > limit and not recipients.blocks:
             return SmtpReply.of("554 5.4.6 Too many hops")
-        targets = await self._asked(lambda: recipients.targets(named))
+        targets = await self._asked(
+            lambda: recipients.targets(named), blocks=recipients.asks(named)
+        )
         if not targets:
             return CONTINUE
         now, message = time.time(), self._personality.composer.message(draft)

@@ -29,6 +29,9 @@ class FixedMap:
         self._values, self.failure_suffix = values, failure_suffix
         self.asked: list[tuple[str, tuple[str, ...]]] = []
 
+    def version(self) -> None:
+        return None
+
     def open(self) -> Opening:
         return Opening(True)
 

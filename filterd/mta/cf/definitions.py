@@ -6,8 +6,19 @@ Source: sendmail 8.17 `macro.c` (doexpand).
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
-from filterd.mta.cf.marks import ELSE, FI, IF, MACRO, METASYMBOLS, REFERENCE, Complain, Names
+from filterd.mta.cf.marks import (
+    ELSE,
+    FI,
+    IF,
+    MACRO,
+    METASYMBOLS,
+    REFERENCE,
+    Complain,
+    Names,
+    octets,
+)
 
 MAX_DEPTH = 10
 """Macros in macros, MaxMacroRecursion."""
@@ -55,6 +66,14 @@ class Definitions:
 
     def set(self, name: str, value: str | None) -> None:
         self.define(self.names.code(name), value)
+
+    def update(self, table: Mapping[str, str]) -> None:
+        """Take over the values of a macro table: names as in `{client_addr}`, values as text."""
+        codes = self.names.codes_of(table)
+        if "".join(table.values()).isascii():
+            self._values.update(zip(codes, table.values(), strict=True))
+        else:
+            self._values.update(zip(codes, map(octets, table.values()), strict=True))
 
     def items(self) -> list[tuple[str, str]]:
         """Names and values, without what is a mark."""

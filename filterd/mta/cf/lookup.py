@@ -5,7 +5,7 @@ The rules know nothing of files, servers or programs: whoever runs them brings t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -85,6 +85,11 @@ class Map(Protocol):
     @property
     def rests_when_deferred(self) -> bool:
         """Whether a lookup fails for now, unasked, in the delivery mode `deferred` (`-D`)."""
+        ...
+
+    def version(self) -> Hashable | None:
+        """What its answers depend on besides key and arguments: as long as this is equal, so are
+        they. None where nobody knows that."""
         ...
 
     def open(self) -> Opening:

@@ -5,7 +5,7 @@ Source: sendmail 8.17 `parseaddr.c` (rewrite, map_lookup).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from filterd.mta.cf.lookup import EX_TEMPFAIL, Map, MapAnswer, Maps
 from filterd.mta.cf.marks import (
@@ -52,6 +52,11 @@ class MapLookups:
         self._observer, self._voice = observer, voice
         self.events: list[RunEvent] | None = None
         """What a run depends on, while it is to be remembered."""
+
+    def has_version(self, name: str, version: Hashable) -> bool:
+        """Whether a map is what it was."""
+        map = self._maps.find(name)
+        return map is not None and map.version() == version
 
     def answers_again(self, event: AskedMap) -> bool:
         """Ask a map again; whether it answers the same."""
@@ -114,9 +119,11 @@ class MapLookups:
                 argument = tables.join(one, None, room) if room > 0 else ""
                 room -= len(argument) + 1
                 arguments.append(self._program.names.without_marks(argument))
+            # Before the lookup: an answer is no older than this.
+            version = None if self.events is None else map.version()
             value, failed = self._asked(name, map, text, arguments)
             if self.events is not None:
-                self.events.append(AskedMap(name, text, tuple(arguments), value, failed))
+                self.events.append(AskedMap(name, text, tuple(arguments), value, failed, version))
         table = tables.addresses
         if value is None:
             if default is None:

@@ -12,7 +12,7 @@ Source: sendmail 8.17 `readcf.c` (translate_dollars), `macro.c` (macid_parse), `
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 Complain = Callable[[str], object]
 """Takes an error message without file and line."""
@@ -125,6 +125,7 @@ class Names:
     def __init__(self) -> None:
         self._codes: dict[str, str] = {}
         self._names: list[str] = []
+        self._in_tables: dict[str, str] = {}
         for name in _FIRST_NAMES:
             self.code(name)
 
@@ -136,6 +137,15 @@ class Names:
         if code is None:
             code = self._codes[name] = chr(_FIRST_LONG_NAME + len(self._names))
             self._names.append(name)
+        return code
+
+    def codes_of(self, names: Iterable[str]) -> list[str]:
+        """The characters for names as they stand in a macro table, `i` or `{client_addr}`."""
+        known = self._in_tables
+        return [known.get(name) or self._code_in_table(name) for name in names]
+
+    def _code_in_table(self, name: str) -> str:
+        code = self._in_tables[name] = self.code(name.strip("{}"))
         return code
 
     def name(self, code: str) -> str:

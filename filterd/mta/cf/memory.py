@@ -4,12 +4,13 @@ A run of a ruleset depends on its workspace, on the values of the macros that it
 on the answers of the maps that it asks. All of that is remembered in order with the result. The
 next time the macros are compared and the maps are asked again, so that a table that changed counts
 at once, and what a map does beside its answer (the class `macro`) is done; only the rules are not
-tried. A run that said something is not remembered.
+tried. A map that has a version (`Map.version`) is not asked again while that is the same. A run
+that said something is not remembered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 MAX_RUNS = 4096
@@ -36,13 +37,14 @@ class ReadMacro:
 @dataclass(frozen=True, slots=True)
 class AskedMap:
     """A map was asked. value, failed: what the rule went on with, and whether it is to be tried
-    again later."""
+    again later. version: the map's, before that."""
 
     name: str
     key: str
     arguments: tuple[str, ...]
     value: str | None
     failed: bool
+    version: Hashable | None = None
 
 
 RunEvent = ReadMacro | AskedMap
@@ -50,11 +52,26 @@ RunEvent = ReadMacro | AskedMap
 
 @dataclass(frozen=True, slots=True)
 class RememberedRun:
-    """A run: what it left and its status, and what it depended on."""
+    """A run: what it left and its status, and what it depended on.
+
+    versions: of the maps that have one, which need not be asked again. events: the rest.
+    """
 
     tokens: tuple[str, ...]
     status: int
     events: tuple[RunEvent, ...]
+    versions: tuple[tuple[str, Hashable], ...] = ()
+
+    @classmethod
+    def of(cls, tokens: Sequence[str], status: int, events: Sequence[RunEvent]) -> RememberedRun:
+        versions: dict[tuple[str, Hashable], None] = {}
+        asked: list[RunEvent] = []
+        for event in events:
+            if isinstance(event, ReadMacro) or event.version is None:
+                asked.append(event)
+            else:
+                versions[event.name, event.version] = None
+        return cls(tuple(tokens), status, tuple(asked), tuple(versions))
 
 
 class RunMemory:
@@ -74,6 +91,7 @@ class RunMemory:
     def keep(self, number: int, tokens: tuple[str, ...], run: RememberedRun) -> None:
         """Remember a run of a ruleset over these tokens, unless it is too large."""
         size = _size(tokens) + _size(run.tokens) + sum(map(_event_size, run.events))
+        size += _EVENT * len(run.versions)
         if size > MAX_RUN:
             return
         if len(self._runs) >= MAX_RUNS or self.size + size > MAX_MEMORY:

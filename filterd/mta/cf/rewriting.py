@@ -102,7 +102,7 @@ class Rewriter:
 
     def _run_or_remember(self, tokens: Tokens, number: int, memory: RunMemory) -> int:
         known = memory.get(number, tokens)
-        if known is not None and all(map(self._holds, known.events)):
+        if known is not None and self._still_holds(known):
             tokens[:] = known.tokens
             return known.status
         given, said = tuple(tokens), self.voice.said
@@ -113,8 +113,15 @@ class Rewriter:
         finally:
             self._lookups.events = None
         if self.voice.said == said:
-            memory.keep(number, given, RememberedRun(tuple(tokens), status, tuple(events)))
+            memory.keep(number, given, RememberedRun.of(tokens, status, events))
         return status
+
+    def _still_holds(self, known: RememberedRun) -> bool:
+        """Whether all that a run depended on is the same now."""
+        for name, version in known.versions:
+            if not self._lookups.has_version(name, version):
+                return False
+        return all(map(self._holds, known.events))
 
     def _holds(self, event: RunEvent) -> bool:
         """Whether what a run depended on is the same now."""

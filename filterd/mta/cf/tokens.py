@@ -86,7 +86,6 @@ class Table:
         )
         hard = '"\\\\\0\udcff' + ("()" if comments else "")
         self._hard = re.compile(f"[{hard}]")
-        self._hard_or_angle = re.compile(f"[{hard}<>]")
 
     def type(self, character: str) -> int:
         return self._types.get(character, _ATOM)
@@ -95,9 +94,27 @@ class Table:
         """The tokens of text without quotes, comments and such; None if it has them."""
         if delimiter and (delimiter in text or delimiter == " "):
             return None
-        if (self._hard if ignore else self._hard_or_angle).search(text):
+        if self._hard.search(text) or not (ignore or _is_balanced(text)):
             return None
         return self._plain.findall(text)
+
+
+def _is_balanced(text: str) -> bool:
+    """Whether no angle bracket is missing."""
+    opened = text.count("<")
+    if opened != text.count(">"):
+        return False
+    # Mostly there is one pair, or none.
+    return text.find("<") <= text.find(">") if opened < 2 else _is_nested(text)
+
+
+def _is_nested(text: str) -> bool:
+    depth = 0
+    for one in text:
+        depth += (one == "<") - (one == ">")
+        if depth < 0:
+            return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ class MessageRecipients(Protocol):
     def key(self, address: str) -> str:
         """The same text for addresses of one recipient."""
 
+    def asks(self, paths: Iterable[EnvelopePath]) -> bool:
+        """Whether `targets` would block for these."""
+
     def targets(self, paths: Iterable[EnvelopePath]) -> tuple[Target, ...]:
         """Who gets the message in the end, for the recipients that are left when it is accepted."""
 
@@ -72,6 +75,10 @@ class PlainRecipients:
 
     def key(self, address: str) -> str:
         return identity(self._router, address)
+
+    def asks(self, paths: Iterable[EnvelopePath]) -> bool:
+        del paths
+        return self.blocks
 
     def targets(self, paths: Iterable[EnvelopePath]) -> tuple[Target, ...]:
         relayed = self._relayed

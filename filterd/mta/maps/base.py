@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 
 from filterd.mta.cf.lookup import EX_OK, EX_TEMPFAIL, MapAnswer, Opening
@@ -111,6 +111,16 @@ class BaseMap:
         with self._lock:
             self._ensure_open()
             return self._is_open
+
+    def version(self) -> Hashable | None:
+        """See `Map`. Only of an open map."""
+        with self._lock:
+            self._ensure_open()
+            sound = self._is_open and not self._failed and self._pending == NO_COMPLAINT
+            return self._version() if sound else None
+
+    def _version(self) -> Hashable | None:
+        return None
 
     def open(self) -> Opening:
         with self._lock:

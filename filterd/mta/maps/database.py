@@ -12,7 +12,7 @@ import fcntl
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 
 from filterd.mta.cf.lookup import EX_OK, MapAnswer
@@ -171,6 +171,12 @@ class DatabaseMap(BaseMap):
         if not is_older:
             return NO_COMPLAINT
         return f"Warning: alias database {self.path} out of date", EX_OK
+
+    def _version(self) -> Hashable | None:
+        # An older database may be read in the place of a changed one until the next lookup.
+        if self._file is None or self._file.has_changed():
+            return None
+        return self._file.stamp
 
     def _answer(self, key: str, arguments: Sequence[str]) -> MapAnswer:
         with self._lock:

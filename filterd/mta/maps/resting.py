@@ -5,7 +5,7 @@ Source: sendmail 8.17 `map.c` (map_lookup).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
 from filterd.mta.cf.lookup import EX_TEMPFAIL, Map, MapAnswer, Maps, Opening
@@ -21,6 +21,9 @@ class RestingMap:
     defers: bool = True
     rests_when_deferred: bool = True
     is_open: bool = True
+
+    def version(self) -> Hashable | None:
+        return None
 
     def open(self) -> Opening:
         return Opening(is_open=True)

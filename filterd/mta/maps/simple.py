@@ -9,7 +9,7 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 
 from filterd.mta.cf import posix_regex
 from filterd.mta.cf.lookup import EX_NOTFOUND, EX_OK, MapAnswer, RunTimeMacros
@@ -39,7 +39,14 @@ RESULT_LIMIT = 255
 _log = logging.getLogger(__name__)
 
 
-class NullMap(BaseMap):
+class _LastingMap(BaseMap):
+    """A map whose answers depend on nothing but key and arguments."""
+
+    def _version(self) -> Hashable | None:
+        return "lasting"
+
+
+class NullMap(_LastingMap):
     """Finds nothing."""
 
     def _answer(self, key: str, arguments: Sequence[str]) -> MapAnswer:
@@ -47,7 +54,7 @@ class NullMap(BaseMap):
         return MapAnswer(None, EX_NOTFOUND)
 
 
-class DequoteMap(BaseMap):
+class DequoteMap(_LastingMap):
     """Takes quotes off, if that leaves one sound token."""
 
     def _answer(self, key: str, arguments: Sequence[str]) -> MapAnswer:

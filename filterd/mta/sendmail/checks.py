@@ -37,6 +37,9 @@ LONGEST_PAUSE = 300.0
 MAX_HEADERS_LENGTH = 32768
 """Octets of a header section where the file says nothing, MAXHDRSLEN."""
 
+CONTENT_RULESETS = ("check_eoh", "check_eom")
+"""Asked about each message, besides those of its header fields."""
+
 _SEVEN_BITS = bytes(octet & 0x7F for octet in range(256))
 
 NO_SENDERS = frozenset(("prog", "*file*", "*include*"))
@@ -111,8 +114,8 @@ class RuleChecks(SessionChecks):
             new.set(name, old.get(name))
         self._rules.definitions = new
 
-    async def sender(self, path: EnvelopePath) -> Route | SmtpReply | None:
-        return await self._asking(lambda question: self._sender(question, path))
+    def sender(self, path: EnvelopePath) -> Route | SmtpReply | None:
+        return self._ask(lambda question: self._sender(question, path))
 
     def _sender(self, question: RulesQuestion, path: EnvelopePath) -> Route | SmtpReply:
         kind = AddressKind(sender=True)
@@ -127,17 +130,17 @@ class RuleChecks(SessionChecks):
         self._macros.define("f", readable(rulesets.rewritten_sender(question, path.text)))
         return Route(found.mailer, readable(found.host), readable(found.user))
 
-    async def mail(self, path: EnvelopePath) -> CheckVerdict:
-        return await self._check(RulesetCheck("check_mail", path.text, path=path.text), kind="e s")
+    def mail(self, path: EnvelopePath) -> CheckVerdict:
+        return self._checked(RulesetCheck("check_mail", path.text, path=path.text), kind="e s")
 
-    async def rcpt(self, path: EnvelopePath, route: Route) -> CheckVerdict:
+    def rcpt(self, path: EnvelopePath, route: Route) -> CheckVerdict:
         named = {
             "{rcpt_mailer}": route.mailer,
             "{rcpt_host}": route.host,
             "{rcpt_addr}": route.user,
         }
         asked = RulesetCheck("check_rcpt", path.text, path=path.text)
-        return await self._check(asked, kind="e r", **named)
+        return self._checked(asked, kind="e r", **named)
 
     async def data(self, recipients: int) -> CheckVerdict:
         return await self._check(RulesetCheck("check_data", str(recipients)))
@@ -174,11 +177,24 @@ class RuleChecks(SessionChecks):
         return with_joined_lines(data) if self._limits.joins_author_lines else data
 
     async def content(self, data: bytes) -> CheckVerdict:
+        limits, limit = self._limits, self._limits.header
+        has_rules = self._program.header_checks or any(map(self._is_known, CONTENT_RULESETS))
+        if not (has_rules or limits.refuses_nul or limits.refuses_eighth_bit) and (
+            not limit or len(data) <= limit
+        ):
+            # Nothing is asked, and no header section of it can be too large.
+            self._rules.set("{msg_size}", str(len(data)))
+            return CONSENT
         fields, body = split_message(data, eats_from=True)
-        size, limit = header_size(data, body), self._limits.header
+        size = header_size(data, body)
         if limit and size > limit:
             return CheckVerdict(SmtpReply.of(f"552 5.6.0 Headers too large ({limit} max)"))
-        verdict = await self._asking(lambda question: self._content(question, fields, size, data))
+
+        def asking(question: RulesQuestion) -> CheckVerdict:
+            return self._content(question, fields, size, data)
+
+        # Nothing blocks where no ruleset is to be asked.
+        verdict = await self._asking(asking) if has_rules else self._ask(asking)
         self._note(verdict)
         return verdict
 
@@ -208,10 +224,20 @@ class RuleChecks(SessionChecks):
 
     # Asking
 
-    async def _check(
+    def _is_known(self, ruleset: str) -> bool:
+        return rulesets.is_known(self._program, ruleset)
+
+    async def _check(self, asked: RulesetCheck) -> CheckVerdict:
+        """Ask a ruleset in a thread."""
+        if not self._is_known(asked.ruleset):
+            return CONSENT
+        return await asyncio.to_thread(self._checked, asked)
+
+    def _checked(
         self, asked: RulesetCheck, *, kind: str | None = None, **named: str
     ) -> CheckVerdict:
-        if not rulesets.is_known(self._program, asked.ruleset):
+        """What a ruleset says. Blocking."""
+        if not self._is_known(asked.ruleset):
             return CONSENT
 
         def asking(question: RulesQuestion) -> CheckVerdict:
@@ -224,26 +250,25 @@ class RuleChecks(SessionChecks):
                 for name in ("{addr_type}", *named):
                     self._rules.set(name, None)
 
-        verdict = await self._asking(asking)
+        verdict = self._ask(asking)
         self._note(verdict)
         return verdict
 
     async def _capabilities(self, ruleset: str, first: str, second: str) -> list[str]:
-        if not rulesets.is_known(self._program, ruleset):
+        if not self._is_known(ruleset):
             return []
         return await self._asking(
             lambda question: rulesets.capabilities(question, ruleset, first, second)
         )
 
     async def _asking(self, ask: Callable[[RulesQuestion], _T]) -> _T:
-        table = dict(self._macros.now)
+        return await asyncio.to_thread(self._ask, ask)
 
-        def blocking() -> _T:
-            self._rules.update(table)
-            with self._rules.asking() as question:
-                return ask(question)
-
-        return await asyncio.to_thread(blocking)
+    def _ask(self, ask: Callable[[RulesQuestion], _T]) -> _T:
+        """Ask with the macros as they are now. Blocking."""
+        self._rules.update(self._macros.now)
+        with self._rules.asking() as question:
+            return ask(question)
 
     def _note(self, verdict: CheckVerdict) -> None:
         if verdict.quarantine is not None:

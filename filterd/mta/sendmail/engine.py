@@ -90,8 +90,7 @@ class RuleSession:
 
     def update(self, table: Mapping[str, str]) -> None:
         """Take over the values of a macro table."""
-        for name, value in table.items():
-            self.definitions.set(name.strip("{}"), octets(value))
+        self.definitions.update(table)
 
     def set(self, name: str, value: str | None) -> None:
         self.definitions.set(name.strip("{}"), None if value is None else octets(value))

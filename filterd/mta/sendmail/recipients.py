@@ -97,6 +97,9 @@ class RuleRecipients:
                 return address.lower()
         return f"{found.mailer} {found.host} {found.user}".lower()
 
+    def asks(self, paths: Iterable[EnvelopePath]) -> bool:
+        return not (self._is_complete and self._is_all(paths) and self._router.keeps_sender)
+
     def targets(self, paths: Iterable[EnvelopePath]) -> tuple[Target, ...]:
         given = list(paths)
         roots = {one: _target(path) for one, path in self._roots.items()}
@@ -111,7 +114,7 @@ class RuleRecipients:
             self._list.leave_out(octets(sender), self._named)
         return (*targets_of(self._list, roots), *failed)
 
-    def _is_all(self, given: list[EnvelopePath]) -> bool:
+    def _is_all(self, given: Iterable[EnvelopePath]) -> bool:
         """Whether these are the recipients that were named, and no others."""
         named = {path.address for path in self._roots.values()}
         addresses = {path.address for path in given}

@@ -32,7 +32,9 @@ CONSENT = CheckVerdict()
 class SessionChecks:
     """The checks of one session. Methods are called in the order of the session.
 
-    decide_relaying: they say who may send mail to other hosts; if not, the server does.
+    decide_relaying: they say who may send mail to other hosts; if not, the server does. `sender`,
+    `mail` and `rcpt` may block: where the recipients do (`MessageRecipients.blocks`), all that is
+    to be asked at one command is asked in one thread.
     """
 
     decide_relaying = False
@@ -60,16 +62,16 @@ class SessionChecks:
     def begin(self) -> None:
         """A new message."""
 
-    async def sender(self, path: EnvelopePath) -> Route | SmtpReply | None:
+    def sender(self, path: EnvelopePath) -> Route | SmtpReply | None:
         """The triple of the sender, or what is wrong with it; None for no opinion."""
         del path
         return None
 
-    async def mail(self, path: EnvelopePath) -> CheckVerdict:
+    def mail(self, path: EnvelopePath) -> CheckVerdict:
         del path
         return CONSENT
 
-    async def rcpt(self, path: EnvelopePath, route: Route) -> CheckVerdict:
+    def rcpt(self, path: EnvelopePath, route: Route) -> CheckVerdict:
         """route: the triple of the recipient before aliases."""
         del path, route
         return CONSENT

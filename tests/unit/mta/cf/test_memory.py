@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import pytest
 
+from filterd.mta.cf.lookup import MapAnswer
 from filterd.mta.cf.marks import octets
 from filterd.mta.cf.memory import MAX_MEMORY, MAX_RUNS, AskedMap, RememberedRun, RunMemory
+from filterd.mta.maps.database import DatabaseMap
+from filterd.mta.maps.makemap import makemap
 from filterd.mta.sendmail.cf_files import parse_cf
 from filterd.mta.sendmail.engine import RuleEngine, RuleSession
 
@@ -99,3 +104,47 @@ def test_a_run_that_complains_complains_again(tmp_path: Path) -> None:
         with engine.session().asking() as question:
             question.checker.check("check_it", "joe")
             assert question.refusal == "554 5.3.5 Unknown ruleset nosuch"
+
+
+def test_a_database_that_stays_as_it_is_is_not_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cf = CF.replace("text -k 0 -v 1", "hash").format(folder=tmp_path)
+
+    def write(value: str) -> None:
+        lines = f"joe\t{value}\nsue\t{value}\n".encode()
+        with BytesIO(lines) as text, BytesIO() as said:
+            assert not makemap(
+                ["-C", str(tmp_path / "sendmail.cf"), "hash", str(tmp_path / "table")],
+                text,
+                said,
+                said,
+            )
+
+    (tmp_path / "sendmail.cf").write_text(cf)
+    write("one")
+    engine = RuleEngine(parse_cf(cf))
+    asked: list[str] = []
+    answer = DatabaseMap._answer
+
+    def counted(self: DatabaseMap, key: str, arguments: Sequence[str]) -> MapAnswer:
+        asked.append(key)
+        return answer(self, key, arguments)
+
+    monkeypatch.setattr(DatabaseMap, "_answer", counted)
+    session = engine.session()
+    session.set("{who}", "ann")
+    # When it was asked first, it was not open: nobody knew of which version that was.
+    assert [check(session, "joe") for _ in range(4)] == ["joe one ann"] * 4
+    first = len(asked)
+    assert [check(session, "joe") for _ in range(3)] == ["joe one ann"] * 3
+    assert len(asked) == first
+    # What rules do beside that is done, and macros are compared.
+    session.set("{who}", "bob")
+    session.set("{seen}", None)
+    assert [check(session, "joe") for _ in range(2)] == ["joe one bob"] * 2
+    assert session.get("{seen}") == "joe"
+    write("two")
+    assert [check(session, "joe") for _ in range(2)] == ["joe two bob"] * 2
+    (tmp_path / "table.db").unlink()
+    assert check(session, "joe") != "joe two bob"

@@ -179,6 +179,9 @@ class AnyMap:
     strips_quotes, space, is_open = True, None, True
     defers, rests_when_deferred, failure_suffix = True, False, None
 
+    def version(self) -> None:
+        raise NotImplementedError
+
     def open(self) -> object:
         raise NotImplementedError
 
