@@ -15,9 +15,10 @@ SETTINGS = "settings"
 """The key of the settings file itself."""
 
 NOT_THE_SITES = frozenset(
-    {"spool", "sendmail_cf", "main_cf", "databases", "freshclam_log", "ca"} | {"sendmail_macros"}
+    "spool sendmail_cf main_cf databases freshclam_log ca sendmail_macros mail_key".split()
 )
-"""Keys of paths that are of a moment, or belong to other programs."""
+"""Keys of paths that are of a moment, or belong to other programs; and of the key of recent mail,
+which is of hours."""
 
 SECTIONS_LEFT_OUT = frozenset({"mta"})
 """The reference MTA's, which is for trying things."""

@@ -27,7 +27,7 @@ from filterd.backup.manifest import NAME, ArchivedFile, BackupError, Manifest
 from filterd.backup.parts import elsewhere, parts
 from filterd.config.load import Settings
 from filterd.database.sqlite import is_broken
-from filterd.quarantine.files import ASIDE
+from filterd.quarantine.files import ASIDE, RECENT_MAIL
 from filterd.system import privileges
 from filterd.system.bounded import open_regular
 from filterd.system.durable import sync_folder
@@ -137,6 +137,8 @@ def _folder(
         return  # a day of the quarantine that has just expired
     for path in inside:
         inner = f"{name}/{path.name}"
+        if path.name == RECENT_MAIL:
+            continue  # for some hours, and encrypted so that no archive gives it away
         if path.is_dir() and not path.is_symlink():
             yield from _folder(archive, path, inner, work)
         elif (item := _file(archive, path, inner, work)) is not None:

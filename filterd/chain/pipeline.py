@@ -38,6 +38,9 @@ OSErrors) if it cannot."""
 Offer = Callable[[Message, Examination], object]
 """Offers a message to autolearn; raises nothing and waits for nobody."""
 
+Copy = Callable[[Message, ScanReport], object]
+"""Makes a copy of a message for review; raises nothing and waits for nobody."""
+
 
 @dataclass(frozen=True, slots=True)
 class PipelineResult:
@@ -57,7 +60,8 @@ class Pipeline:
     """Chain, policy, labels and store of one process.
 
     keep: how a message is stored; None (offline scans) stores nothing. offer: how a message is
-    offered to autolearn; None does not.
+    offered to autolearn; None does not. copy: how a copy is made of what is not stored; None makes
+    none.
     """
 
     def __init__(
@@ -67,12 +71,14 @@ class Pipeline:
         labels: LabelSettings | None = None,
         keep: Keep | None = None,
         offer: Offer | None = None,
+        copy: Copy | None = None,
     ) -> None:
         self.chain = chain
         self.policy = policy
         self._labels = labels if labels is not None else LabelSettings()
         self._keep = keep
         self._offer = offer
+        self._copy = copy
 
     def process(
         self,
@@ -122,7 +128,10 @@ class Pipeline:
         if self._offer is not None and decision.action is not Action.TEMPFAIL:
             # A deferred message is offered when the client retries.
             self._offer(message, examination)
-        return _result(message, examination, answer, stored=stored)
+        result = _result(message, examination, answer, stored=stored)
+        if self._copy is not None and not stored and decision.action is not Action.TEMPFAIL:
+            self._copy(message, result.report)
+        return result
 
     def _decided(
         self, message: Message, examination: Examination, keeping: bool

@@ -24,6 +24,7 @@ from filterd.config.load import Settings
 from filterd.filters.bayes.settings import BayesSettings
 from filterd.filters.sklearn.settings import SklearnSettings
 from filterd.history import History
+from filterd.history.recent_mail import RecentMail
 from filterd.message import Message
 from filterd.quarantine import QuarantineSettings
 from filterd.quarantine.store import NewEntry, Store
@@ -58,6 +59,7 @@ def build_pipeline(settings: Settings, *, keeping: bool = True) -> Pipeline:
         settings.labels,
         _keeper(settings) if keeping else None,
         _offerer(settings) if keeping and settings.autolearn.enabled else None,
+        open_recent_mail(settings).keep if keeping and settings.history.mail_hours else None,
     )
 
 
@@ -128,6 +130,11 @@ def open_history(settings: Settings) -> History:
     """The site's records of all messages."""
     file = settings.history.file or settings.quarantine.folder / "history.sqlite3"
     return History(file, settings.history)
+
+
+def open_recent_mail(settings: Settings) -> RecentMail:
+    """Copies of the mail of the last hours."""
+    return RecentMail(settings.quarantine.folder, settings.history)
 
 
 def _keeper(settings: Settings) -> Keep:

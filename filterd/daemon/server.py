@@ -27,7 +27,7 @@ import milter
 import sdnotify
 
 from filterd import __version__
-from filterd.config.assembly import FailureKeeper, open_history
+from filterd.config.assembly import FailureKeeper, open_history, open_recent_mail
 from filterd.config.load import ConfigError, Settings, load
 from filterd.config.network import worker_processes
 from filterd.daemon import file_watch, report_runner
@@ -48,6 +48,7 @@ from filterd.daemon.service import Service
 from filterd.daemon.session import MilterSession, wanted_steps
 from filterd.daemon.teaching_runner import TeachingRunner
 from filterd.history import History
+from filterd.history.recent_mail import RecentMailUpkeep
 from filterd.ops.control import RELOAD_SECONDS, control_path
 from filterd.ops.folders import check_folders
 from filterd.ops.logs import MessageLog, configure
@@ -126,11 +127,13 @@ class Daemon:
         self._schedule: Schedule | None = None
         self._notices: NoticeSchedule | None = None
         upkeep = Upkeep(lambda: self._settings.quarantine)
+        recent = RecentMailUpkeep(lambda: open_recent_mail(self._settings))
         lessons = Lessons(lambda: self._settings, config)
         reports = report_runner.Reports(lambda: self._settings, config)
         self._watch = FileWatch(lambda: self._settings, self._asked_to_reload)
         self._periodic = (
             Periodic("upkeep", upkeep.once, RETRY_INTERVAL),
+            Periodic("recent-mail", recent.once, RETRY_INTERVAL, at_start=True),
             Periodic("digest", self._send_digests, DIGEST_INTERVAL),
             Periodic("notices", self._send_notices, NOTICE_INTERVAL),
             Periodic("autolearn", lessons.once, LOOK_INTERVAL),

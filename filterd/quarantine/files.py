@@ -25,6 +25,9 @@ DESCRIPTION_LIMIT = 16 << 20
 ASIDE = ".deleted"
 """Suffix of the bytes of a message that was deleted and can be brought back."""
 
+RECENT_MAIL = "recent-mail"
+"""A folder beside those of the days, with copies of mail that is not kept (`filterd.history`)."""
+
 STORING_LIMIT = 60.0
 """Seconds after which nobody is still writing the description of a message file."""
 

@@ -116,11 +116,7 @@ class Store:
 
         Raises as `read` does, and UnknownIdError if there is no such part.
         """
-        removed = self.get(id).removed
-        if not 1 <= number <= len(removed):
-            raise UnknownIdError(f"{id} has {len(removed)} removed parts, no number {number}")
-        part = removed[number - 1]
-        return self.read(id)[part.start : part.end]
+        return removed_part(self.get(id), self.read(id), number)
 
     def delivery_state(self, id: str) -> DeliveryState:
         """The delivery state of a message, by the journal. Raises as `get` does."""
@@ -208,6 +204,17 @@ class Store:
     def fsck(self, *, repair: bool = True, rebuild: bool = False) -> FsckReport:
         """Compare files, journal and index. See `filterd.quarantine.fsck`. Raises StoreError."""
         return fsck(self, repair=repair, rebuild=rebuild)
+
+
+def removed_part(entry: Entry, data: bytes, number: int) -> bytes:
+    """The bytes of a removed part of a message, its header included; numbers count from 1. Raises
+    UnknownIdError if there is no such part."""
+    if not 1 <= number <= len(entry.removed):
+        raise UnknownIdError(
+            f"{entry.id} has {len(entry.removed)} removed parts, no number {number}"
+        )
+    part = entry.removed[number - 1]
+    return data[part.start : part.end]
 
 
 def _delivery_state(entry: Entry, events: list[Event]) -> DeliveryState:

@@ -19,6 +19,7 @@ from filterd.review.actions import ActionError, ActionRequest, ActionResult, Rev
 from filterd.review.rights import (
     ACTIONS,
     BULK,
+    NOT_KEPT,
     OWN_SCANS_ONLY,
     ReviewAction,
     Right,
@@ -145,11 +146,14 @@ class Access:
         return self._store.index
 
     def entry(self, id: str) -> Entry:
-        """A kept message. Raises UnknownIdError also for what is hidden, StoreError."""
+        """A message that is kept, or of which there is a copy. Raises UnknownIdError also for what
+        is hidden, StoreError."""
         # One answer for what is hidden and what does not exist; the store's names its folder.
         unknown = UnknownIdError(f"no message {id[:ID_SHOWN]} in the quarantine")
+        # Users see what is held for them, and no more.
+        find = self._store.get if self.reviewer.role == "user" else self._actions.entry
         try:
-            entry = self._store.get(id)
+            entry = find(id)
         except (ValueError, UnknownIdError):
             raise unknown from None
         if not self.reviewer.may_see(recipients_of(entry)):
@@ -158,13 +162,28 @@ class Access:
 
     def permitted(self, entry: Entry) -> frozenset[str]:
         """The names of all actions that the reviewer may do with this message."""
+        is_copy = bool(self.copy_until(entry))
         return frozenset(
-            name for name, one in ACTIONS.items() if not refusal(self.reviewer, one, entry)
+            name
+            for name, one in ACTIONS.items()
+            if not (is_copy and not one.of_copies) and not refusal(self.reviewer, one, entry)
         )
 
     def refusal(self, name: str, entry: Entry) -> str:
         """Why the reviewer may not do that with this message; empty if it may."""
-        return refusal(self.reviewer, ACTIONS[name], entry)
+        return self._refusal(ACTIONS[name], entry)
+
+    def _refusal(
+        self, action: ReviewAction, entry: Entry, request: ActionRequest | None = None
+    ) -> str:
+        if not action.of_copies and self.copy_until(entry):
+            return NOT_KEPT
+        return refusal(self.reviewer, action, entry, request)
+
+    def copy_until(self, entry: Entry) -> float:
+        """When the copy of a message that is not kept goes at the latest, in seconds since 1970; 0
+        for one that is kept."""
+        return self._actions.copy_until(entry)
 
     def require(self, name: str) -> None:
         """Raises ActionError for an action about no single message that the role may not do."""
@@ -214,7 +233,7 @@ class Access:
         """The request as it is carried out for this message. Raises ActionError if the reviewer
         may not do that, and as `entry` does."""
         entry = self.entry(id)
-        if why := refusal(self.reviewer, action, entry, request):
+        if why := self._refusal(action, entry, request):
             raise ActionError(why)
         if action.right is Right.OWN and not request.recipients:
             # Of an admin all.
@@ -234,7 +253,7 @@ class Access:
     def data(self, id: str) -> bytes:
         """The exact bytes, to be looked at. Raises as `Store.read` does."""
         self.entry(id)
-        return self._store.read(id)
+        return self._actions.data(id)
 
     def download(self, id: str, number: int = 0) -> bytes:
         """The exact bytes, or those of a removed part (from 1), to be taken away. Raises as
@@ -252,6 +271,8 @@ class Access:
         """Put into the journal that the message was looked at, and mark it as seen. Raises
         StoreError."""
         self._store.note("viewed", id, self.who)
+        if self._store.files.find(id) is None:
+            return  # a copy, which is in no list
         try:
             self._store.index.saw(id, self.reviewer.name)
         except StoreError as error:

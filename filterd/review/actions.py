@@ -8,25 +8,28 @@ decided above (`filterd.review.access`); here it is done.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from filterd.chain.verdict import Reason
-from filterd.config.assembly import model_folder
+from filterd.config.assembly import model_folder, open_recent_mail
 from filterd.config.load import Settings
 from filterd.config.proof import proof_missing
 from filterd.filters.bayes.settings import BayesSettings
 from filterd.filters.senders import list as senders
 from filterd.filters.senders.rewritten import rewritten
 from filterd.filters.senders.settings import SendersSettings
+from filterd.history.recent_mail import NoCopyError
 from filterd.message import Envelope, Message
 from filterd.message.address import Mailbox
 from filterd.message.ids import new_id
 from filterd.message.line_ends import with_crlf
-from filterd.quarantine import GoneError, Store, StoreError, release
+from filterd.quarantine import GoneError, Store, StoreError, UnknownIdError, release
 from filterd.quarantine.journal import What
 from filterd.quarantine.release import Form, ReleaseError, Releaser, ReleaseRequest
+from filterd.quarantine.store import removed_part
 from filterd.review.taught_by_daemon import ask_to_learn, may_write
 from filterd.system.display import hours, size, utc
 from filterd.workers.sandbox import SandboxError, scan
@@ -34,6 +37,8 @@ from filterd.workers.sandbox import SandboxError, scan
 if TYPE_CHECKING:
     from filterd.chain.report import ScanReport
     from filterd.quarantine.entry import Entry
+
+log = logging.getLogger(__name__)
 
 
 class ActionError(Exception):
@@ -78,11 +83,41 @@ class ActionRequest:
 
 
 class ReviewActions:
-    """What can be done with the kept mail of one site."""
+    """What can be done with the kept mail of one site, and with copies of its recent mail."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.store = Store(settings.quarantine)
+        self._recent = open_recent_mail(settings)
+
+    def entry(self, id: str) -> Entry:
+        """What is known of a message that is kept, or of which there is a copy. Raises as
+        `Store.get` does."""
+        try:
+            return self.store.get(id)
+        except UnknownIdError as unknown:
+            return self._copy(id, unknown)[0]
+
+    def data(self, id: str) -> bytes:
+        """The exact bytes of such a message. Raises as `Store.read` does."""
+        try:
+            return self.store.read(id)
+        except UnknownIdError as unknown:
+            return self._copy(id, unknown)[1]
+
+    def _copy(self, id: str, unknown: UnknownIdError) -> tuple[Entry, bytes]:
+        try:
+            return self._recent.get(id)
+        except NoCopyError as error:
+            if error.__cause__ is not None:
+                log.warning("%s", error)
+            raise unknown from None
+
+    def copy_until(self, entry: Entry) -> float:
+        """When the copy of a message that is not kept goes at the latest, in seconds since 1970; 0
+        for one that is kept."""
+        is_kept = self.store.files.find(entry.id) is not None
+        return 0.0 if is_kept else self._recent.until(entry)
 
     def release(self, ids: Sequence[str], request: ActionRequest) -> list[ActionResult]:
         """Hand messages to the MTA for their recipients, or for others.
@@ -140,7 +175,7 @@ class ReviewActions:
         messages: dict[str, Message] = {}
         for id in ids:
             try:
-                messages[id] = Message(self.store.read(id))
+                messages[id] = Message(self.data(id))
             except GoneError as error:
                 results[id] = ActionResult(id, False, str(error))
         if not messages:
@@ -183,7 +218,7 @@ class ReviewActions:
         return [self._list_sender(kind, id, request) for id in ids]
 
     def _list_sender(self, kind: senders.Kind, id: str, request: ActionRequest) -> ActionResult:
-        found = self.store.get(id)
+        found = self.entry(id)
         if not found.sender:
             return ActionResult(id, False, f"{id} has the null sender, which stands for many")
         host = found.macros.get("j", "")
@@ -270,7 +305,9 @@ class ReviewActions:
     def download(self, id: str, request: ActionRequest, number: int = 0) -> bytes:
         """The exact bytes, or those of a removed part (from 1), to be taken away; the journal says
         so first. Raises as `Store.part` does."""
-        data = self.store.part(id, number) if number else self.store.read(id)
+        data = self.data(id)
+        if number:
+            data = removed_part(self.entry(id), data, number)
         self.store.note("exported", id, request.who, f"part {number}" if number else "")
         return data
 
@@ -284,11 +321,11 @@ class ReviewActions:
         return self._scan(Message(with_crlf(data), envelope or Envelope(""), new_id()))
 
     def rescan(self, id: str) -> ScanReport:
-        """Scan a kept message again, with the envelope it came with.
+        """Scan a message again, with the envelope it came with.
 
         Raises UnknownIdError, GoneError, StoreError, ActionError.
         """
-        return self._scan(Message(self.store.read(id), self.store.get(id).envelope, id))
+        return self._scan(Message(self.data(id), self.entry(id).envelope, id))
 
     def _scan(self, message: Message) -> ScanReport:
         try:

@@ -22,6 +22,7 @@ NOT_ALONE = "it also concerns recipients who are not yours; ask an admin"
 ADMIN_ONLY = "only an admin may do that"
 OWN_ONLY = "you may release to your own recipients only"
 THEIRS_ONLY = "you may release to the recipients of the message only"
+NOT_KEPT = "it is not in the quarantine: this is a copy of recent mail"
 OWN_SCANS_ONLY = "you may scan for your own recipients only"
 
 
@@ -56,7 +57,8 @@ class ReviewAction:
     list of messages. asks_first: cannot be undone, or has an effect on mail to come. decides: the
     reviewer is done with the message then, and may go on to the next one. without_proof: can be
     done so that it counts for mail that does not prove who sent it. for_everybody: can be done for
-    all recipients, by admins. together: done to all messages at once.
+    all recipients, by admins. together: done to all messages at once. of_copies: can be done with a
+    copy of recent mail, which is not in the quarantine.
     """
 
     right: Right
@@ -70,6 +72,7 @@ class ReviewAction:
     for_everybody: bool = False
     without_proof: bool = False
     together: bool = False
+    of_copies: bool = False
     roles: tuple[Role, ...] = ("reviewer",)
 
 
@@ -102,6 +105,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         lambda do, ids, request: do.learn(ids, request, spam=True),
         decides=True,
         together=True,
+        of_copies=True,
     ),
     "ham": ReviewAction(
         Right.SEE,
@@ -111,6 +115,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         lambda do, ids, request: do.learn(ids, request, spam=False),
         decides=True,
         together=True,
+        of_copies=True,
         roles=("reviewer", "user"),
     ),
     "pin": ReviewAction(
@@ -137,6 +142,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         asks_first=True,
         for_everybody=True,
         without_proof=True,
+        of_copies=True,
         roles=("reviewer", "user"),
     ),
     "block": ReviewAction(
@@ -147,6 +153,7 @@ ACTIONS: Mapping[str, ReviewAction] = {
         lambda do, ids, request: do.list_senders("block", ids, request),
         asks_first=True,
         for_everybody=True,
+        of_copies=True,
         roles=("reviewer", "user"),
     ),
     "delete": ReviewAction(
@@ -167,9 +174,13 @@ ACTIONS: Mapping[str, ReviewAction] = {
         lambda do, ids, request: do.undelete(ids, request),
         roles=("reviewer", "user"),
     ),
-    "rescan": ReviewAction(Right.SEE, "Scan again", roles=("reviewer", "helpdesk", "auditor")),
-    "download": ReviewAction(Right.SEE, "Download the exact bytes", admin_only=_virus),
-    "download-part": ReviewAction(Right.ADMIN, roles=()),
+    "rescan": ReviewAction(
+        Right.SEE, "Scan again", of_copies=True, roles=("reviewer", "helpdesk", "auditor")
+    ),
+    "download": ReviewAction(
+        Right.SEE, "Download the exact bytes", admin_only=_virus, of_copies=True
+    ),
+    "download-part": ReviewAction(Right.ADMIN, of_copies=True, roles=()),
     "status": ReviewAction(Right.ADMIN, roles=("auditor",)),
     "trace": ReviewAction(Right.ADMIN, roles=()),
     "dmarc": ReviewAction(Right.ADMIN, roles=("auditor",)),

@@ -16,8 +16,8 @@ class Periodic:
     What the work raises is logged with its traceback, once until another kind of exception or a
     good run comes; the next run goes on.
 
-    at_end: work once more when it ends. wait: takes the interval, returns True when it is time to
-    end; by default it waits for `end`.
+    at_start: work once at its beginning, too. at_end: work once more when it ends. wait: takes the
+    interval, returns True when it is time to end; by default it waits for `end`.
     """
 
     def __init__(
@@ -26,12 +26,14 @@ class Periodic:
         work: Callable[[], object],
         interval: float,
         *,
+        at_start: bool = False,
         at_end: bool = False,
         wait: Callable[[float], bool] | None = None,
     ) -> None:
         self.name = name
         self._work = work
         self._interval = interval
+        self._at_start = at_start
         self._at_end = at_end
         self._ended = threading.Event()
         self._wait = wait or self._ended.wait
@@ -39,7 +41,8 @@ class Periodic:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin; the first run comes after one interval. Raises RuntimeError if it has begun."""
+        """Begin; the first run comes after one interval, with `at_start` now. Raises RuntimeError
+        if it has begun."""
         self._thread.start()
 
     def end(self, seconds: float = 0.0) -> None:
@@ -54,6 +57,8 @@ class Periodic:
         return self._thread.is_alive()
 
     def _run(self) -> None:
+        if self._at_start:
+            self._once()
         while not self._wait(self._interval):
             self._once()
         if self._at_end:

@@ -14,12 +14,19 @@ from rich.console import Console
 from filterd.chain.sentence import sentence
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings, who
 from filterd.cli.listing import WIDE, moment, print_timeline, tell_trouble
-from filterd.cli.quarantine.common import IdArgument, IdArguments, command, store_of
+from filterd.cli.quarantine.common import (
+    IdArgument,
+    IdArguments,
+    actions_of,
+    command,
+    store_of,
+)
 from filterd.cli.quarantine.tables import description, event_table, message_table, stats_table
 from filterd.config.assembly import open_history
 from filterd.history import History, HistoryError
 from filterd.maillog.log import MailLog
 from filterd.quarantine.query import NEWEST_FIRST, Query
+from filterd.review.actions import ActionRequest
 from filterd.review.timeline import timeline
 from filterd.system import privileges
 
@@ -138,10 +145,8 @@ def raw(
     ] = 0,
     config: ConfigOption = None,
 ) -> None:
-    """Write the message's exact bytes to standard output."""
-    store = store_of(config)
-    data = store.part(id, part) if part else store.read(id)
-    store.note("exported", id, who(), f"part {part}" if part else "")
+    """Write the exact bytes of a message, or of a copy of recent mail, to standard output."""
+    data = actions_of(config).download(id, ActionRequest(who()), part)
     sys.stdout.buffer.write(data)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fastapi import APIRouter, HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -82,13 +84,14 @@ def show(request: Request, asking: Asking, id: str) -> Response:
         recipients=own,
         hidden=hidden,
         timeline=timeline(record, record.received, access.events(id), state.maillog, asking.within),
-        is_kept=_is_kept(access, id),
+        kept=_kept(access, id),
     )
 
 
-def _is_kept(access: Access, id: str) -> bool:
+def _kept(access: Access, id: str) -> Literal["message", "copy", ""]:
+    """What there is to be opened."""
     try:
-        access.entry(id)
+        entry = access.entry(id)
     except (UnknownIdError, StoreError):
-        return False
-    return True
+        return ""
+    return "copy" if access.copy_until(entry) else "message"

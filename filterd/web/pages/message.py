@@ -75,6 +75,7 @@ def show(request: Request, asking: Asking, id: str) -> Response:
         is_gone = True
     explanation = _explanation(state, message)
     highlighter = _highlighter(explanation)
+    copy_until = access.copy_until(entry)
     own, hidden = keeps_only(asking, entry.recipients)
     search = list_of(request.query_params.get("list", ""))
     return page(
@@ -94,6 +95,7 @@ def show(request: Request, asking: Asking, id: str) -> Response:
             entry, entry.received.timestamp(), look.events, state.maillog, asking.within
         ),
         gone=is_gone,
+        copy_until=copy_until,
         undelete_until=access.undelete_until([id]).get(id) if is_gone else None,
         too_large=entry.size > preview.SIZE_LIMIT,
         fields=_fields(message),

@@ -20,16 +20,17 @@ from filterd.backup import restoring, saving
 from filterd.backup.manifest import BackupError
 from filterd.backup.saving import save
 from filterd.bayes.site.learner import Learner
-from filterd.config.assembly import model_folder, open_history
+from filterd.config.assembly import model_folder, open_history, open_recent_mail
 from filterd.config.load import Settings, load
 from filterd.history import HistoryQuery
+from filterd.message import Envelope, Message
 from filterd.quarantine import Store
 from filterd.quarantine.query import Query
 from filterd.quarantine.release import ReleaseOutcome, Releaser, ReleaseRequest
 from tests.helpers.commands import filterd
 from tests.helpers.entries import new
 from tests.helpers.receiving_mta import running
-from tests.helpers.reports import record
+from tests.helpers.reports import record, report
 from tests.helpers.training_mail import message
 
 pytestmark = pytest.mark.slow
@@ -469,3 +470,20 @@ def test_a_file_is_no_folder_of_archives(
     status, _, err = filterd(monkeypatch, capsys, *arguments)
     assert (status, "--keep needs a folder" in err) == (64, True)
     assert not (tmp_path / "a.tar.gz").exists()
+
+
+def test_recent_mail_and_its_key_are_in_no_archive(site: Settings, tmp_path: Path) -> None:
+    assert site.source is not None
+    key = site.source.parent / "recent.key"
+    with site.source.open("a") as file:
+        file.write(f'[history]\nmail_hours = 1\nmail_key = "{key}"\n')
+    settings = load(site.source)
+    passed = Message(b"Subject: hi\r\n\r\nprivate\r\n", Envelope("ann@a.example"), "id9")
+    assert open_recent_mail(settings).keep(passed, report("id9"))
+    assert key.exists()
+    target = tmp_path / "a.tar.gz"
+    manifest = save(settings, target)
+    names = [item.name for item in manifest.items]
+    assert len(names) > 5
+    assert not [name for name in names if "recent" in name or name.endswith(".copy")]
+    assert not [name for name in manifest.parts.values() if name == "history.mail_key"]

@@ -194,6 +194,29 @@ def test_autolearn_is_offered_what_does_not_come_again(verdict: Verdict, is_offe
     assert offers.made == ([("id7", verdict)] if is_offered else [])
 
 
+@pytest.mark.parametrize(
+    ("verdict", "is_copied"),
+    [
+        (scored(1), True),
+        (scored(9), False),
+        (Verdict(Action.DISCARD), False),
+        (Verdict(Action.REJECT), False),
+        (Verdict(Action.TEMPFAIL), False),
+    ],
+    ids=["accepted", "held", "discarded and kept", "refused and kept", "deferred"],
+)
+def test_a_copy_is_made_of_what_is_not_stored(verdict: Verdict, is_copied: bool) -> None:
+    made: list[ScanReport] = []
+    pipeline = Pipeline(
+        Chain([Link(Says(verdict))]),
+        Policy(PolicySettings()),
+        keep=Keeper(),
+        copy=lambda message, report: made.append(report),
+    )
+    result = pipeline.process(MAIL)
+    assert made == ([result.report] if is_copied else [])
+
+
 def test_what_cannot_be_kept_is_offered_when_it_comes_again() -> None:
     offers, full = Offers(), Keeper(OSError(28, "No space left on device"))
     Pipeline(

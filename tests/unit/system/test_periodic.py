@@ -45,6 +45,14 @@ def test_it_runs_in_a_thread_of_that_name_until_it_is_ended() -> None:
     assert set(names) == {"upkeep"}
 
 
+def test_it_may_run_at_its_beginning_too() -> None:
+    done = list[int]()
+    periodic = Periodic("x", lambda: done.append(1), 60.0, at_start=True, wait=runs(0))
+    periodic.start()
+    periodic.end(LIMIT)
+    assert done == [1]
+
+
 @pytest.mark.parametrize(("at_end", "count"), [(False, 3), (True, 4)])
 def test_the_work_comes_after_each_interval_and_at_the_end_if_asked_for(
     at_end: bool, count: int
