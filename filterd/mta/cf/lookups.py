@@ -119,7 +119,7 @@ class MapLookups:
                 argument = tables.join(one, None, room) if room > 0 else ""
                 room -= len(argument) + 1
                 arguments.append(self._program.names.without_marks(argument))
-            # Before the lookup: an answer is no older than this.
+            # Before the lookup, so that the answer is not older than this.
             version = None if self.events is None else map.version()
             value, failed = self._asked(name, map, text, arguments)
             if self.events is not None:
