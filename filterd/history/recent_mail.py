@@ -117,10 +117,6 @@ class RecentMail:
         self._key = self._key or load_key(self._settings.mail_key, make=make)
         return self._key
 
-    def has(self, id: str) -> bool:
-        """True if there is a copy. Raises ValueError for what is not an id."""
-        return self._find(id) is not None
-
     def until(self, entry: Entry) -> float:
         """When the copy of a message goes at the latest, in seconds since 1970."""
         hour = entry.received.replace(minute=0, second=0, microsecond=0).timestamp()
@@ -129,7 +125,7 @@ class RecentMail:
     def get(self, id: str) -> tuple[Entry, bytes]:
         """What is known of a message, and its exact bytes. Raises NoCopyError, and ValueError for
         what is not an id."""
-        path = self._find(id)
+        path = self._find(id) if self.is_on else None
         if path is None:
             raise NoCopyError(f"there is no copy of {id}")
         try:

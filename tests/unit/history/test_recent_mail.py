@@ -184,7 +184,10 @@ def test_a_copy_goes_when_its_hours_are_over(hours: Hours) -> None:
 def test_all_copies_go_where_the_settings_want_none_any_more(tmp_path: Path) -> None:
     hours = Hours(tmp_path)
     hours.keep()
-    assert Hours(tmp_path, mail_hours=0.0).mail.expire() == 1
+    off = Hours(tmp_path, mail_hours=0.0, mail_key=None)
+    with pytest.raises(NoCopyError, match="there is no copy of id1"):
+        off.mail.get("id1")
+    assert off.mail.expire() == 1
     assert hours.files == []
 
 
