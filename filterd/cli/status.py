@@ -106,4 +106,6 @@ def _of_model(told: Status, table: Table) -> None:
                 f"; {model.missing_spam} spam and {model.missing_ham} ham are needed until the "
                 "site's own model is used alone"
             )
-        table.add_row("model", f"learned {model.spam} spam, {model.ham} ham{missing}")
+        last = model.last_lesson(told.time)
+        learned = f"learned {model.spam} spam, {model.ham} ham"
+        table.add_row("model", f"{learned}{f', {last}' if last else ''}{missing}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import time
 from collections.abc import Iterator
 
 from filterd.config.assembly import model_folder, open_history
@@ -20,6 +21,9 @@ from filterd.ops.status import (
 )
 from filterd.quarantine import Store, StoreError
 from filterd.quarantine.caution import ADVICE
+
+OLD_MODEL = 90
+"""Days without a lesson after which that is said: docs/figures/accuracy.md, on drift."""
 
 
 def daemon(settings: Settings) -> Iterator[Finding]:
@@ -115,8 +119,16 @@ def model(settings: Settings) -> Iterator[Finding]:
             f"{told}; the starter model helps out, and at most labels",
             f"learn {model.missing_spam} more spam and {model.missing_ham} more ham",
         )
+    elif (model.days_unchanged(now := time.time()) or 0) > OLD_MODEL:
+        yield Finding(
+            Level.WARN,
+            "model",
+            f"{told}, {model.last_lesson(now)}; spam changes, and a model that is not taught "
+            "misses more of it every month",
+            "teach it today's spam and ham: `filterd learn`, or what people move to Junk",
+        )
     else:
-        yield Finding(Level.OK, "model", told)
+        yield Finding(Level.OK, "model", f"{told}, {model.last_lesson(now)}")
 
 
 def journal(settings: Settings) -> Iterator[Finding]:

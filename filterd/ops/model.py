@@ -18,5 +18,10 @@ def model_status(settings: Settings) -> ModelStatus:
         return ModelStatus(error=str(error))
     learned = Learned(stored.model.spam, stored.model.ham) if stored else Learned()
     return ModelStatus(
-        folder.current() or 0, learned.spam, learned.ham, *learned.missing, round(learned.share, 3)
+        folder.current() or 0,
+        learned.spam,
+        learned.ham,
+        *learned.missing,
+        round(learned.share, 3),
+        changed=stored.card.created if stored else "",
     )

@@ -95,7 +95,8 @@ class FilterStatus:
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
     """The site's own model. generation: 0 for none. missing_spam, missing_ham: messages until it
-    is used alone. share: of it in the blend with the starter model, 0 to 1."""
+    is used alone. share: of it in the blend with the starter model, 0 to 1. changed: when the
+    version in force was made, by a lesson or by taking one back, as ISO 8601; empty for none."""
 
     generation: int = 0
     spam: int = 0
@@ -104,6 +105,23 @@ class ModelStatus:
     missing_ham: int = 0
     share: float = 0.0
     error: str = ""
+    changed: str = ""
+
+    def days_unchanged(self, now: float) -> int | None:
+        """Whole days since then; None for no model. now: seconds since 1970."""
+        if not self.changed:
+            return None
+        then = datetime.fromisoformat(self.changed).timestamp()
+        return max(0, int((now - then) // 86400))
+
+    def last_lesson(self, now: float) -> str:
+        """`last lesson 20 days ago`, empty for no model."""
+        days = self.days_unchanged(now)
+        if days is None:
+            return ""
+        return (
+            f"last lesson {days} day{'s' if days != 1 else ''} ago" if days else "last lesson today"
+        )
 
 
 @dataclass(frozen=True, slots=True)

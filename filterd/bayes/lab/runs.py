@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from filterd.bayes.lab.html_copies import with_html_copies
 from filterd.bayes.lab.parallel import Readers
 from filterd.bayes.lab.shards import train_parts
 from filterd.bayes.lab.train import Progress, Source, TrainReport, train
@@ -35,7 +36,8 @@ def train_file(
     shards: int = 1,
     doubting: bool = True,
 ) -> TrainReport:
-    """Train a model of this mail alone and write it to a file; a starter model is packed.
+    """Train a model of this mail alone and write it to a file; a starter model is packed, and
+    learns some honest mail as HTML, too (not in parts).
 
     shards: parts of the mail that are trained apart and merged; labels are not doubted then.
     Raises CorpusError, ClusterError, OSError.
@@ -52,7 +54,9 @@ def train_file(
             model.learn(features, spam=spam)
             return False
 
-        report = train(sources, FeatureReader(card.salt), teach, progress, readers)
+        enlarge = with_html_copies if card.origin == "starter" else list
+        reader = FeatureReader(card.salt)
+        report = train(sources, reader, teach, progress, readers, enlarge=enlarge)
     save(output, StoredModel(card, model), packed=card.origin == "starter")
     return report
 

@@ -98,11 +98,14 @@ def train(
     teach: Callable[[T, bool], object],
     progress: Progress = no_progress,
     readers: Readers = ONE_READER,
+    *,
+    enlarge: Callable[[Sequence[MailItem]], list[MailItem]] = list,
 ) -> TrainReport:
     """Hand what `read` makes of every labelled message of the sources to `teach`, in their order,
     with True for spam; it returns True for a label that it doubts.
 
-    Raises CorpusError, and what `readers` raises.
+    enlarge: makes the messages that are learned of those that are there. Raises CorpusError, and
+    what `readers` raises.
     """
     begin = time.monotonic()
     counts = {True: 0, False: 0}
@@ -111,6 +114,7 @@ def train(
     skips = Skips()
     with ExitStack() as stack:
         items, unlabelled = labelled_items(sources, stack)
+        items = enlarge(items)
         for done, one in enumerate(readers.read(items, read, skips=skips), 1):
             label = one.item.label
             assert label is not None

@@ -8,12 +8,15 @@ import threading
 import time
 from collections import namedtuple
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from filterd.bayes.model.online import OnlineModel
+from filterd.bayes.model.store import Card, StoredModel, save
 from filterd.bayes.site.learner import Learner
 from filterd.cli.app import _command
 from filterd.config.assembly import model_folder, open_history
@@ -79,6 +82,31 @@ def test_the_training_journal(
     found = about(settings, "journal")
     assert found.level == Level.FAIL
     assert "does not know version 7, which is in force" in found.found
+
+
+@pytest.mark.parametrize(
+    ("days", "level", "says"),
+    [
+        (0, Level.OK, "learned 50 spam and 50 ham, last lesson today"),
+        (1, Level.OK, "learned 50 spam and 50 ham, last lesson 1 day ago"),
+        (90, Level.OK, "last lesson 90 days ago"),
+        (91, Level.WARN, "last lesson 91 days ago; spam changes"),
+    ],
+)
+def test_a_model_that_nobody_teaches_any_more(
+    tmp_path: Path, days: int, level: Level, says: str
+) -> None:
+    settings = site(tmp_path)
+    folder = model_folder(settings)
+    folder.make()
+    made = datetime.now(UTC) - timedelta(days=days, minutes=1)
+    card = Card(b"salt" * 4, generation=1, created=made.isoformat(timespec="seconds"))
+    save(folder.version_path(1), StoredModel(card, replace(OnlineModel.empty(), spam=50, ham=50)))
+    folder.activate(1)
+    found = about(settings, "model")
+    assert found.level == level
+    assert says in found.found
+    assert ("filterd learn" in found.advice) == (level == Level.WARN)
 
 
 @pytest.mark.parametrize("compiled", [True, False])

@@ -89,6 +89,8 @@ def test_a_site_at_work(tmp_path: Path) -> None:
     assert told.clamd[0].days is not None
     assert told.clamd[0].days > 365
     assert (told.model.spam, told.model.missing_spam, told.model.missing_ham) == (1, 49, 50)
+    assert told.model.last_lesson(told.time) == "last lesson today"
+    assert told.model.last_lesson(told.time + 3 * 86400) == "last lesson 3 days ago"
     assert told.quarantine.messages == {"held": 1}
     assert told.quarantine.octets > 0
 

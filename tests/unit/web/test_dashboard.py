@@ -115,6 +115,10 @@ def test_all_is_well(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         ({"clamd": ()}, "nothing scans for viruses"),
         ({"model": ModelStatus(1, 12, 50, 38, 0, 0.0)}, "spam: 12, 38 missing ham: 50 until"),
         ({"model": ModelStatus(error="damaged")}, "not readable damaged"),
+        (
+            {"model": ModelStatus(3, 500, 700, 0, 0, 1.0, changed="2020-01-01T00:00:00+00:00")},
+            "500 spam, 700 ham, last lesson ",
+        ),
         ({"flow": FlowStatus(error="<switched off>")}, "unknown <switched off>"),
         ({"filters": ()}, "The chain is empty."),
         (
