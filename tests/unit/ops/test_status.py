@@ -128,6 +128,15 @@ def test_the_command(tmp_path: Path, form: list[str]) -> None:
         assert "50 spam and 50 ham are needed" in " ".join(result.stdout.split())
 
 
+def test_the_command_tells_when_the_last_lesson_was(tmp_path: Path) -> None:
+    settings = site(tmp_path)
+    with Learner(ModelFolder(tmp_path / "models"), "test") as learner:
+        learner.learn(Message(b"Subject: pills\r\n\r\nbuy\r\n"), spam=True)
+    result = CliRunner().invoke(command_line._command("status"), ["--config", str(settings.source)])
+    told = " ".join(result.stdout.split())
+    assert "learned 1 spam, 0 ham, last lesson today; 49 spam and 50 ham are needed" in told
+
+
 def test_the_history_command(tmp_path: Path) -> None:
     settings = site(tmp_path)
     open_history(settings).add([record("a", time.time(), subject="hi \x1b[31m", action="accept")])
