@@ -7,6 +7,7 @@ one step, and who is asked again looks for that first.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 ONCE_SECONDS = 86400.0
@@ -42,16 +43,26 @@ class CountOnce:
 
 
 class Counting:
-    """Makes the marks of one question. place: `""` where nobody would put it again."""
+    """Makes the marks of one question. place: `""` where nobody would put it again. begun: seconds
+    since 1970 when the question was put for the first time."""
 
-    def __init__(self, place: str = "", number: int = 0, *, repeated: bool = False) -> None:
+    def __init__(
+        self, place: str = "", number: int = 0, *, repeated: bool = False, begun: float = 0.0
+    ) -> None:
         self._place, self._number, self._repeated = place, number, repeated
+        self._begun = begun
         self._filter, self._ordinal = "", 0
         self._counted: list[str] = []
 
     def begin(self, filter: str) -> None:
         """It is this filter's turn."""
         self._filter, self._ordinal = "".join(filter.split()), 0
+
+    @property
+    def repeated_since(self) -> float:
+        """When the question was put first (seconds since 1970), where it is put again; else
+        infinite. What was noted since then may have been noted for it."""
+        return self._begun if self._repeated else math.inf
 
     def next(self) -> CountOnce | None:
         """For the filter's next count."""

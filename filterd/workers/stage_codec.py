@@ -37,11 +37,13 @@ LONGEST = 1e9
 
 class QuestionCounts(NamedTuple):
     """Names what filters count for a question, the same where it is put again. place: where no two
-    questions are under way; `""` where nobody puts it again. repeated: it was put before."""
+    questions are under way; `""` where nobody puts it again. repeated: it was put before. begun:
+    when it was put first, in seconds since 1970."""
 
     place: str = ""
     number: int = 0
     repeated: bool = False
+    begun: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

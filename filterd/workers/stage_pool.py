@@ -219,7 +219,7 @@ class StagePool:
             place = self._places.pop()
         except IndexError:
             place = new_id()
-        return QuestionCounts(place, next(self._numbers))
+        return QuestionCounts(place, next(self._numbers), begun=time.time())
 
     @contextlib.contextmanager
     def _process(self, end: float, *, alone: bool) -> Iterator[StageProcess]:

@@ -221,7 +221,9 @@ class StageServer:
         self._open[question.number] = saying
         try:
             counts = question.counts
-            counting = Counting(counts.place, counts.number, repeated=counts.repeated)
+            counting = Counting(
+                counts.place, counts.number, repeated=counts.repeated, begun=counts.begun
+            )
             answers = self._chain.ask(
                 replace(question.session, counting=counting),
                 known.memory,

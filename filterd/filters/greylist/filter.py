@@ -76,7 +76,8 @@ class Greylist:
         if self._strangers.is_excepted(recipient, session.envelope):
             return NO_OPINION
         client = self._client_at(session)
-        found = self._judge(client, session.envelope, recipient)
+        since = session.counting.repeated_since
+        found = self._judge(client, session.envelope, recipient, since)
         if found.waits:
             return _delay(found)
         if found.standing is Standing.KNOWN:
@@ -155,12 +156,15 @@ class Greylist:
         found, _helo = check_spf(lookups, address, "", envelope.sender, host=host)
         return found.result is AuthResult.PASS
 
-    def _judge(self, client: str, envelope: Envelope, recipient: Recipient) -> Judgement:
+    def _judge(
+        self, client: str, envelope: Envelope, recipient: Recipient, since: float = math.inf
+    ) -> Judgement:
         return self.triplets.judge(
             client,
             stable_sender(envelope.sender),
             mailbox_of(recipient.address),
             self._clock(),
+            since,
         )
 
 

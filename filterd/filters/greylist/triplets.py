@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
@@ -88,23 +89,32 @@ class Triplets:
         self._auto_allow = settings.auto_allow
         self._state = state
 
-    def judge(self, client: str, sender: str, recipient: str, now: float) -> Judgement:
-        """Take note of an attempt, and say what becomes of it."""
+    def judge(
+        self, client: str, sender: str, recipient: str, now: float, since: float = math.inf
+    ) -> Judgement:
+        """Take note of an attempt, and say what becomes of it. since: from when on this attempt may
+        have been noted already, by a process that ended before it could say so."""
         whole, key = state_key(CLIENT, client), state_key(TRIPLET, client, sender, recipient)
         of_client, known = self._state.get([whole, key], now)
         if of_client is not None and of_client.value != WAITS:
             self._renew(of_client, now)
             return Judgement(Standing.KNOWN, why=f"{client} {of_client.value}")
+        noted = known is not None and known.last >= since
         if known is not None and known.value != WAITS:
+            waited = known.last - known.first
+            if noted and known.value == PASSED and self._delay <= waited <= self._retry:
+                # Who passed long ago was only renewed, which comes days after `retry`.
+                return _passed(client, waited, known.count - 1)
             self._renew(known, now)
             return Judgement(Standing.KNOWN, why=known.value)
-        entry = self._state.touch(key, now, self._retry, WAITS)
-        waited = now - entry.first
+        entry = known if known is not None and noted else None
+        entry = entry or self._state.touch(key, now, self._retry, WAITS)
+        waited = entry.last - entry.first
         if waited < self._delay:
             standing = Standing.NEW if entry.count == 1 else Standing.EARLY
             return Judgement(standing, self._delay - waited, f"{client}, attempt {entry.count}")
-        self._state.put(key, now, self._keep, PASSED)
-        return Judgement(Standing.PASSED, waited, f"{client}, attempt {entry.count}")
+        self._state.put(key, entry.last, self._keep, PASSED)
+        return _passed(client, waited, entry.count)
 
     def prove(self, client: str, now: float) -> None:
         """Take note that a message of the client had waited and was good."""
@@ -155,6 +165,10 @@ class Triplets:
         except StateError as error:
             # A state that is full must not delay those who are known; the next message tries again.
             log.warning("%s; who is known is not renewed", error)
+
+
+def _passed(client: str, waited: float, attempts: int) -> Judgement:
+    return Judgement(Standing.PASSED, waited, f"{client}, attempt {attempts}")
 
 
 def id_of(key: StateKey) -> str:

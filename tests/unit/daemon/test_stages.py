@@ -18,6 +18,7 @@ from filterd.chain.stages import Session
 from filterd.chain.verdict import Action
 from filterd.daemon.service import Service
 from filterd.daemon.stages import SessionStages
+from filterd.filters.greylist.triplets import TRIPLET, WAITS
 from filterd.filters.rates.counting import COUNT
 from filterd.filters.rates.settings import RateLimit
 from filterd.history import History
@@ -235,6 +236,17 @@ timeout = 2.0
 """
 
 
+GREY = """\
+[state]
+file = "{state}"
+[filters.greylist]
+except_clients = []
+[filters.staged]
+timeout = 1.0
+on_error = "continue"
+"""
+
+
 @pytest.mark.parametrize("order", ["segfault", "deaf"])
 def test_what_was_counted_counts_once_though_its_process_ends(
     new_daemon: NewDaemon, tmp_path: Path, order: str
@@ -257,6 +269,27 @@ def test_what_was_counted_counts_once_though_its_process_ends(
     # A little less where an hour has begun since; four, if one were counted twice.
     assert window.at(time.time()) == pytest.approx(3.0, abs=0.5)
     state.close()
+
+
+def test_who_has_waited_has_just_passed_though_the_process_ends(
+    new_daemon: NewDaemon, tmp_path: Path
+) -> None:
+    """`greylist` has noted that the triplet passes when `staged` takes the process down; what is
+    asked again still knows that it passed with this attempt."""
+    file = tmp_path / "state.sqlite3"
+    key = state_key(TRIPLET, "192.0.2.0/24", "ann@a.example", "segfault@mx.example.test")
+    state = open_state(StateSettings(), file)
+    state.touch(key, time.time() - 1000, 86400.0, WAITS)
+    state.close()
+    daemon = new_daemon(filters='["greylist", "staged"]', more=GREY.format(state=file), count=1)
+    with MilterClient(daemon.socket) as client:
+        client.hello(b"ok")
+        client.say(Mail((b"<ann@a.example>",)))
+        assert client.told(Rcpt((b"<segfault@mx.example.test>",))) == "continue"
+        client.content()
+        assert client.end().word == "continue"
+    assert len(daemon.lines("filter=staged failed")) == 1
+    assert "symbols=GREYLIST_PASSED" in daemon.wait_for_line("to=segfault@mx.example.test")
 
 
 def test_refusals_are_counted_and_recorded(new_daemon: NewDaemon) -> None:

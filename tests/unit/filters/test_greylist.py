@@ -26,6 +26,7 @@ from filterd.message.authentication import Authentication, AuthResult, DkimCheck
 from filterd.message.matching import network_of
 from filterd.resolver.settings import ResolverSettings
 from filterd.state.facts import StateError
+from filterd.state.once import Counting
 from filterd.state.opening import open_state
 from filterd.state.settings import StateSettings
 from filterd.system.mistakes import SettingsError
@@ -124,6 +125,39 @@ def test_a_stranger_waits_and_passes_when_the_delay_is_over() -> None:
         Symbol("GREYLIST_PASSED", 0.0, "192.0.2.0/24, attempt 3, after 300 s"),
     )
     assert site.rcpt() is NO_OPINION
+
+
+def test_an_attempt_that_is_judged_again_after_a_crash_is_one_attempt() -> None:
+    """Else a stranger would pass with its first attempt, where the crash took longer than the
+    delay, and who has waited would not prove itself."""
+
+    def attempt(site: Site, *, again: bool) -> tuple[Session, Verdict]:
+        site.clock.now += 1
+        begun = site.clock.now
+        session = dataclasses.replace(site.session(), counting=Counting("p", 1, begun=begun))
+        verdict = site.filter.recipient(session, Recipient("joe@mx.example"))
+        if again:
+            site.clock.now += 2
+            counting = Counting("q", 2, repeated=True, begun=begun)
+            session = dataclasses.replace(session, counting=counting, memory={})
+            verdict = site.filter.recipient(session, Recipient("joe@mx.example"))
+        return session, verdict
+
+    site = Site(delay=1, auto_allow=1)
+    _session, verdict = attempt(site, again=True)
+    assert waits(verdict)
+    assert verdict.symbols[0].detail == "new, 192.0.2.0/24, attempt 1, 1 s to go"
+    _session, verdict = attempt(site, again=False)
+    assert verdict.symbols[0].detail == "192.0.2.0/24, attempt 2, after 3 s"
+    _session, verdict = attempt(site, again=True)
+    assert verdict is NO_OPINION
+
+    site = Site(delay=1, auto_allow=1)
+    attempt(site, again=False)
+    session, verdict = attempt(site, again=True)
+    assert verdict.symbols[0].detail == "192.0.2.0/24, attempt 2, after 1 s"
+    site.delivered(session)
+    assert site.rcpt(recipient="eve@mx.example") is NO_OPINION
 
 
 def test_each_triplet_waits_by_itself() -> None:

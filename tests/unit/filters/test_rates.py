@@ -81,6 +81,43 @@ def test_a_client_is_deferred_until_there_is_room() -> None:
 
 
 @pytest.mark.parametrize(
+    ("limits", "envelope", "burst"),
+    [
+        ((RateLimit("client", 4, "recipients", 4),), {"sender": ""}, 4),
+        ((RateLimit("recipient", 2, "messages", 2),), {}, 2),
+        (
+            (
+                RateLimit("recipient", 2, "messages", 2),
+                RateLimit("recipient", 20, "messages", 20),
+            ),
+            {},
+            2,
+        ),
+        (
+            (
+                RateLimit("recipient", 20, "messages", 20),
+                RateLimit("recipient", 2, "messages", 2),
+            ),
+            {},
+            2,
+        ),
+    ],
+    ids=["bounces of a client", "one recipient", "the first window is full", "the last is full"],
+)
+def test_a_burst_passes_and_then_as_much_as_fades(
+    limits: tuple[RateLimit, ...], envelope: dict[str, str], burst: int
+) -> None:
+    """The situations of rspamd's functional tests of its module ratelimit, whose buckets leak where
+    our windows slide: up to the burst, no more, one more when there is room, no more again."""
+    site = Site(*limits)
+    assert passed([site.rcpt(**envelope) for _ in range(burst + 1)]) == [True] * burst + [False]
+    site.clock.now += burst + 1
+    assert passed([site.rcpt(**envelope) for _ in range(2)]) == [True, False]
+    # Nobody else waits for it: another recipient, and mail of another client.
+    assert site.rcpt("eve@mx.example", address="192.0.2.9", **envelope) is NO_OPINION
+
+
+@pytest.mark.parametrize(
     ("by", "same", "other"),
     [
         ("client", {"address": "::ffff:192.0.2.1"}, {"address": "192.0.2.2"}),
