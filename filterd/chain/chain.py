@@ -180,6 +180,7 @@ class Chain:
         failures: list[Failure] = [*early.failures]
         milliseconds: dict[str, float] = {**early.milliseconds}
         given_up = {failure.filter: failure for failure in failed}
+        asked = early.milliseconds.keys() - {failure.filter for failure in early.failures}
         mark = self.released(message)
         if mark is not None:
             told = Symbol(RELEASED, 0.0, f"{mark.id}, by a person")
@@ -196,6 +197,7 @@ class Chain:
                 self.announce(name, min(started + link.settings.timeout, deadline))
                 message.symbols = verdict.symbols
                 message.authentication = verdict.authentication
+                message.asked_early = name in asked
                 opinion, failure = _opinion(link, message, deadline - started)
                 spent = round((time.monotonic() - started) * 1000, 3)
                 milliseconds[name] = milliseconds.get(name, 0.0) + spent

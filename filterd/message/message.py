@@ -36,12 +36,13 @@ class FoundSymbol(Protocol):
 
 class Message:
     """One message on its way through the chain. Never changes but for what the chain notes in
-    `symbols` and `authentication`; never raises on what it contains.
+    `symbols`, `authentication` and `asked_early`; never raises on what it contains.
 
     data: the whole message as it crosses the wire (header section, empty line, body; CRLF).
     id: filterd's own name of it: the same in the reply, the log line, `X-Quarantine-ID` and the
     quarantine. symbols: what was found before the filter that has it now, during the SMTP session
     and by the filters before it in the chain. authentication: what they know of who sent it.
+    asked_early: whether the filter that has it now had its say during the SMTP session.
     """
 
     def __init__(self, data: Buffer, envelope: Envelope | None = None, id: str = "") -> None:
@@ -50,6 +51,7 @@ class Message:
         self.id = id
         self.symbols: Sequence[FoundSymbol] = ()
         self.authentication: Authentication | None = None
+        self.asked_early = False
 
     @property
     def size(self) -> int:

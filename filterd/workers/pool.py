@@ -1,14 +1,18 @@
 """The workers as the daemon sees them: acquire one, wait for its answer, replace it when it dies.
 
 Idle workers are a stack, so that a quiet daemon keeps using the one whose caches are warm. The
-queue to them is bounded: a request to a full one fails at once. A *generation* is one fork server
-with its workers; a reload starts a new one and lets the old one finish what it has.
+queue to them is bounded: a request to a full one fails at once. There may be many more workers than
+cores, since most of them wait for other hosts; so of large messages, which take the processor more
+than the network, only two for each core are scanned at a time: else each would take as many times
+as long as there are workers for a core, and could miss its budget only for that. A *generation* is
+one fork server with its workers; a reload starts a new one and lets the old one finish what it has.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import os
 import socket
 import threading
 import time
@@ -39,6 +43,10 @@ T = TypeVar("T")
 RESPAWN_DELAY = 1.0
 """Seconds between the death of a worker that never answered and its replacement: a filter that dies
 at once must not become a fork bomb."""
+
+LARGE_OF_A_CORE = 2
+"""Large messages that are scanned at a time, for each core: while one waits for a scanner, another
+one works."""
 
 ENDED_LIMIT = 1.0
 """Seconds to wait for the fork server to say how a worker ended; it is only for the log."""
@@ -83,6 +91,8 @@ class Pool:
         self._changed = threading.Condition()
         self._idle: list[Worker] = []
         self._waiting: deque[Waiter] = deque()
+        self._large = 0
+        self._large_limit = LARGE_OF_A_CORE * len(os.sched_getaffinity(0))
         self._current: Generation | None = None
         self._last_stages: StagePool | None = None
         self._closed = False
@@ -247,12 +257,14 @@ class Pool:
     ) -> T:
         """Have a worker scan a message; return what `decode` makes of the answer.
 
-        deadline: on the monotonic clock. waiting: called every `interval` seconds until the answer.
+        descriptor: of the file that has the message, where it is a large one. deadline: on the
+        monotonic clock. waiting: called every `interval` seconds until the answer.
         Raises Busy if no worker is available, WorkerLostError if it gave no answer, and what
         `decode` raises; a worker whose answer cannot be decoded is not used again.
         """
         ticker = Ticker(waiting, interval)
-        worker = self._borrow(deadline, ticker)
+        large = descriptor is not None
+        worker = self._borrow(deadline, ticker, large=large)
         try:
             answer = decode(self._converse(worker, (head, body, descriptor), deadline, ticker))
         except WorkerLostError:
@@ -263,18 +275,22 @@ class Pool:
             worker.generation.order(kill=worker.pid)
             worker.peer.close()
             raise
+        finally:
+            if large:
+                self._large_ended()
         self._give_back(worker)
         return answer
 
-    def _borrow(self, deadline: float, ticker: Ticker) -> Worker:
+    def _borrow(self, deadline: float, ticker: Ticker, *, large: bool) -> Worker:
         with self._changed:
-            if self._idle:
+            waiter = Waiter(large=large)
+            if self._idle and self._is_next(waiter):
                 worker = self._idle.pop()
                 worker.busy = True
+                self._large += large
                 return worker
             if len(self._waiting) >= self._queue:
                 raise Busy
-            waiter = Waiter()
             self._waiting.append(waiter)
         try:
             while not waiter.given(min(ticker.remaining, max(deadline - _now(), 0))):
@@ -286,6 +302,7 @@ class Pool:
                 if waiter.worker is None:
                     self._waiting.remove(waiter)
                 else:
+                    self._large -= large
                     self._hand_on(waiter.worker)
             raise
         assert waiter.worker is not None
@@ -294,11 +311,25 @@ class Pool:
     def _hand_on(self, worker: Worker) -> None:
         """Give a free worker to the message that waits longest, or let it idle. Called with the
         lock held."""
-        worker.busy = bool(self._waiting)
-        if self._waiting:
-            self._waiting.popleft().give(worker)
-        else:
+        waiter = next(filter(self._is_next, self._waiting), None)
+        worker.busy = waiter is not None
+        if waiter is None:
             self._idle.append(worker)
+            return
+        self._waiting.remove(waiter)
+        self._large += waiter.large
+        waiter.give(worker)
+
+    def _is_next(self, waiter: Waiter) -> bool:
+        """Whether a message may have a worker now. Called with the lock held."""
+        return not waiter.large or self._large < self._large_limit
+
+    def _large_ended(self) -> None:
+        """A large message is done with: another one may begin, if a worker is free."""
+        with self._changed:
+            self._large -= 1
+            if self._idle:
+                self._hand_on(self._idle.pop())
 
     def _converse(
         self,

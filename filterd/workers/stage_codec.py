@@ -30,6 +30,7 @@ from filterd.chain.verdict import (
     Verdict,
 )
 from filterd.message import Client, Envelope, Recipient
+from filterd.state.once import Counting
 
 LONGEST = 1e9
 """Milliseconds; a process that says more is not to be believed."""
@@ -98,19 +99,23 @@ def decode_question(value: dict[str, Any], known: Sequence[Recipient]) -> StageQ
     """The question of a frame that `encode_question` made. known: the recipients that were told
     before; those from `begun` on are not any more."""
     one = value["recipient"]
+    counts = QuestionCounts(*value["counts"])
+    counting = Counting(counts.place, counts.number, repeated=counts.repeated, begun=counts.begun)
     return StageQuestion(
         value["ask"],
-        _session(value, known),
+        _session(value, known, counting),
         tuple(value["filters"]),
         value["timeout"],
         None if one is None else _recipient(one),
         value["begun"],
         value["hurry"],
-        QuestionCounts(*value["counts"]),
+        counts,
     )
 
 
-def _session(value: dict[str, Any], known: Sequence[Recipient]) -> Session:
+def _session(
+    value: dict[str, Any], known: Sequence[Recipient], counting: Counting | None = None
+) -> Session:
     name, address, port, helo = value["client"]
     sender, *parameters = value["sender"]
     recipients = (*known[: value["begun"]], *map(_recipient, value["recipients"]))
@@ -123,6 +128,7 @@ def _session(value: dict[str, Any], known: Sequence[Recipient]) -> Session:
         envelope,
         value["transaction"],
         _symbols(value["symbols"]),
+        counting=counting or Counting(),
     )
 
 

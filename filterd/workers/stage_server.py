@@ -26,13 +26,12 @@ import socket
 import threading
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from filterd.chain.report_codec import written
 from filterd.chain.stage_chain import StageAnswer, StageChain
 from filterd.message import Recipient
-from filterd.state.once import Counting
 from filterd.workers.frames import Frames
 from filterd.workers.framing import FrameError
 from filterd.workers.stage_codec import (
@@ -220,12 +219,8 @@ class StageServer:
         saying = _Saying(question.number, line, self._frames, hurried=question.hurry)
         self._open[question.number] = saying
         try:
-            counts = question.counts
-            counting = Counting(
-                counts.place, counts.number, repeated=counts.repeated, begun=counts.begun
-            )
             answers = self._chain.ask(
-                replace(question.session, counting=counting),
+                question.session,
                 known.memory,
                 question.filters,
                 question.timeout,

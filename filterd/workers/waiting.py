@@ -12,11 +12,13 @@ if TYPE_CHECKING:
 
 
 class Waiter:
-    """A message that waits for a worker, in order of arrival."""
+    """A message that waits for a worker, in order of arrival. large: it is one of those of which
+    few are scanned at a time."""
 
-    __slots__ = ("_lock", "worker")
+    __slots__ = ("_lock", "large", "worker")
 
-    def __init__(self) -> None:
+    def __init__(self, *, large: bool = False) -> None:
+        self.large = large
         self.worker: Worker | None = None
         self._lock = threading.Lock()
         self._lock.acquire()

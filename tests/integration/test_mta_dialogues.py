@@ -128,6 +128,26 @@ PEOPLE = each(
 )
 """go-milter: mail-from change, rcpt-to add and change; Postfix: additions that are taken back."""
 
+JOE_ADDRESS = b"<joe" + MX[:-1] + b">\0"
+WITH_PARAMETERS = each(
+    "E",
+    edits((b"2", b"<sue" + MX[:-1] + b">\0NOTIFY=NEVER\0")),
+    edits((b"2", JOE_ADDRESS + b"NOTIFY=NEVER\0"), (b"2", JOE_ADDRESS + b"NOTIFY=NEVER\0")),
+    edits((b"-", JOE_ADDRESS), (b"+", JOE_ADDRESS), (b"+", JOE_ADDRESS)),
+    edits((b"-", JOE_ADDRESS), (b"2", JOE_ADDRESS + b"NOTIFY=NEVER\0")),
+    edits(*((b"-", JOE_ADDRESS), (b"2", JOE_ADDRESS + b"NOTIFY=NEVER\0")) * 2),
+    edits((b"e", b"<m@x.test>\0RET=HDRS ENVID=env-for-m\0")),
+    edits(
+        (b"e", b"<m@x.test>\0RET=HDRS ENVID=env-for-m\0"),
+        (b"e", b"<n@x.test>\0RET=FULL ENVID=env-for-n\0"),
+    ),
+    edits((b"2", b"<sue" + MX[:-1] + b">\0ORCPT=rfc822;sue+20too\0")),
+    edits((b"2", b"<sue" + MX[:-1] + b">\0ORCPT=rfc822;sue+00too\0"), added(b"X-After")),
+    edits((b"e", b"<m@x.test>\0RET=HDRS ENVID=env-+00-m\0"), added(b"X-After")),
+    edits((b"e", b"<m@x.test>\0RET=HDRS ENVID=env-+09-m\0"), added(b"X-After")),
+)
+"""Postfix: recipients that are added with parameters, taken out and back, twice; senders' too."""
+
 AT_MAIL = (
     HELLO,
     *(SENDER, SENDER, SENDER),
@@ -146,6 +166,7 @@ BOTH = (
         for what, steps in IN_PARTS.items()
     ),
     Trial("people", messages(8), (PEOPLE, "None")),
+    Trial("people with parameters", messages(11), (WITH_PARAMETERS, "None")),
     Trial(
         "decisions at MAIL",
         AT_MAIL,

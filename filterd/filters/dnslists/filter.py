@@ -19,6 +19,7 @@ from filterd.filters.dnslists.known import OF_CLIENT, OF_CONTENT
 from filterd.filters.dnslists.resting import RestingLists
 from filterd.filters.dnslists.settings import DnsListsSettings
 from filterd.filters.dnslists.subjects import of_client, of_content, of_received, spread
+from filterd.filters.dnslists.symbols import UNANSWERED
 from filterd.message import Envelope, Message, Recipient
 from filterd.message.address import Mailbox, checked_domains
 from filterd.message.matching import is_in_networks
@@ -88,10 +89,17 @@ class DnsLists:
             asking.restart()
             self._ask_content(asking, message)
         edge = self._boundary(message.envelope, message.received)
-        if self._asked_early(edge) and not any(one.name in self._early for one in message.symbols):
-            # Nothing was found then, or nobody asked, as for a message that is scanned once more.
+        if self._asked_early(edge) and not self._was_answered(message):
             self._ask_of_client(asking, edge, message.envelope)
         return asking.verdict(of_relay=edge.relays > 0)
+
+    def _was_answered(self, message: Message) -> bool:
+        """Whether what lists say of the client is known from the session: not of a message that is
+        scanned once more, nor where a list was too slow then."""
+        names = {one.name for one in message.symbols}
+        if not names.isdisjoint(self._early):
+            return True
+        return message.asked_early and UNANSWERED not in names
 
     @property
     def _can_ask(self) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from filterd.milter.packets import Packet
+from filterd.workers.pool import LARGE_OF_A_CORE
 from tests.helpers.daemon import NewDaemon, RunningDaemon
 from tests.helpers.gate import Gate
 from tests.helpers.milter import Gone, MilterClient, one_message
@@ -25,12 +26,16 @@ pytestmark = pytest.mark.slow
 PATIENT = {"filter_timeout": 100, "timeout": 110}
 
 
-def waiting(daemon: RunningDaemon, gate: Gate) -> MilterClient:
+LARGE = b"sixty-four octets with the end of their line, many times over.\r\n" * 20_000
+"""A body of more than a megabyte."""
+
+
+def waiting(daemon: RunningDaemon, gate: Gate, body: bytes = b"hello\r\n") -> MilterClient:
     """A client whose message is asked about and waits for its turn or in the filter."""
     client = MilterClient(daemon.socket)
     client.hello()
     client.envelope()
-    client.content([(b"X-Do", b" " + gate.order.encode())])
+    client.content([(b"X-Do", b" " + gate.order.encode())], body)
     client.ask()
     client.wait_for_progress()
     return client
@@ -63,6 +68,24 @@ def test_slow_message_holds_up_no_other(new_daemon: NewDaemon, gate: Gate) -> No
     assert [daemon.told("x").word for _ in range(5)] == ["continue"] * 5
     gate.open()
     assert words([slow]) == ["continue"]
+
+
+def test_large_messages_do_not_take_the_cores_from_one_another(
+    new_daemon: NewDaemon, gate: Gate
+) -> None:
+    """Of those that come at a time some wait for a place, though workers are free; who is small
+    does not. A place is free again whatever became of the worker that had it."""
+    limit = LARGE_OF_A_CORE * len(os.sched_getaffinity(0))
+    daemon = new_daemon(count=limit + 2, **PATIENT)
+    daemon.told("segfault", body=LARGE + b"fatal\r\n")
+    daemon.wait_for_line("crash in")
+    busy = [waiting(daemon, gate, LARGE) for _ in range(limit + 2)]
+    gate.wait_until_inside(limit)
+    assert [daemon.told("x").word for _ in range(5)] == ["continue"] * 5
+    assert gate.inside == limit
+    gate.open()
+    assert words(busy) == ["continue"] * (limit + 2)
+    assert gate.inside == limit + 2
 
 
 def test_term_finishes_what_is_in_flight(new_daemon: NewDaemon, gate: Gate) -> None:

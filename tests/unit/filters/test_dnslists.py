@@ -578,6 +578,30 @@ def test_what_was_found_early_is_not_found_twice() -> None:
         assert points(lists.examine(message)) == {"URIBL": 2.0}
 
 
+@pytest.mark.parametrize(
+    ("asked", "symbols", "again"),
+    [
+        (False, (), True),
+        (True, (), False),
+        (True, ("SOMETHING_ELSE",), False),
+        (True, ("DNSLISTS_UNANSWERED",), True),
+    ],
+)
+def test_who_was_asked_about_at_the_stages_is_asked_about_again_only_without_an_answer(
+    asked: bool, symbols: tuple[str, ...], again: bool
+) -> None:
+    with (
+        name_server(zone(*LISTED)) as server,
+        dns_lists(server.address, REFUSING, early=True) as lists,
+    ):
+        message = mail()
+        message.asked_early = asked
+        message.symbols = tuple(Symbol(name, 0.0) for name in symbols)
+        lists.ask(message)
+        assert points(lists.examine(message)) == ({"RCVD_IN_SBL": 4.0} if again else {})
+        assert bool(server.asked) is again
+
+
 def test_at_a_stage_nothing_is_known_of_a_relays_client() -> None:
     fields = "Received: from a (a [203.0.113.9]) by relay with ESMTP; Sun\r\n"
     with (
