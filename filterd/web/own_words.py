@@ -28,5 +28,6 @@ OWN_WORDS: Mapping[OwnWord, str] = {
     "not_proven": "Nobody can be allowed here, since nothing proves who sends a message.",
     "too_many": "You have reached the limit for now. Try again later.",
     "too_many_entries": "Your list is full. Remove something from it first.",
+    "strictness_set": "Chosen: it counts from the next message on.",
     "not_now": "That is not possible now. Try again later.",
 }

@@ -82,6 +82,7 @@ FORMS = (
     "/my/do",
     "/my/senders/add",
     "/my/senders/remove",
+    "/my/strictness",
     "/quarantine/confirm",
     "/quarantine/do",
     "/message/{id}/release",

@@ -120,7 +120,28 @@ def list_(request: Request, person: Person) -> Response:
         deliver=settings.users.deliver,
         keep_days=round(settings.quarantine.keep_days),
         most=SHOWN_LIMIT,
+        steps=mail.steps,
+        step=_step(mail),
     )
+
+
+def _step(mail: OwnMail) -> str | None:
+    """What was chosen; the admin's list may be broken, and then nothing is shown as chosen."""
+    try:
+        return mail.step() if mail.steps else None
+    except SendersError as error:
+        log.error("strictness: %s", error)
+        return None
+
+
+@router.post("/my/strictness")
+def choose(request: Request, person: Person, form: Posted) -> Response:
+    """Choose how strict the filter is."""
+    mail, wanted = own_mail(request, person), form.get("step")
+    step = next((one for one in mail.steps if one == wanted), None)
+    if step is None:
+        raise HTTPException(400)
+    return _told(request, "/my", mail.choose(step))
 
 
 @router.get("/my/senders")

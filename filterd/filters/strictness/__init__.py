@@ -1,0 +1,1 @@
+"""The filter `strictness`: how strict recipients want their spam filter."""
