@@ -189,15 +189,16 @@ def scan(
         return _Scanner(text, table, report, delimiter, ignore, size).run()
     # Nothing of a short text can be too much.
     is_short = len(text) <= MAX_TOKEN and 2 * len(text) < size - MAX_TOKEN
-    error = "" if is_short else _too_much(tokens, size)
+    error = "" if is_short else exceeded(tokens, size)
     if error:
         report(error)
         return Scanned(None, len(text))
     return Scanned(tokens or None, len(text))
 
 
-def _too_much(tokens: Sequence[str], size: int) -> str:
-    """The first limit that sendmail would meet on its way, as an error."""
+def exceeded(tokens: Sequence[str | bytes], size: int) -> str:
+    """The first limit that sendmail would meet on its way, as an error, "" for none. size: octets
+    of all with one more for each."""
     if not tokens or (
         len(tokens) <= MAX_TOKENS
         and max(map(len, tokens)) <= MAX_TOKEN

@@ -8,8 +8,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from filterd.mta.cf.tokens import exceeded
+
 MAX_PARAMETERS = 20
 """Parameters of a Content-Type that are looked at, MAXMIMEARGS."""
+
+MAX_FIELD = 2043
+"""Octets of a field with one more for each token, MAXLINE less 5."""
 
 _WORD = re.compile(
     rb'"(?:[^"\\]|\\.)*+"?|[][()<>@,;:\\/?=]|[^\s"()<>@,;:\\/?=\x5b\x5d]++', re.DOTALL
@@ -37,7 +42,10 @@ class MimeContentType:
 
 
 def words(value: bytes) -> list[bytes]:
-    """The tokens of a field: strings, single delimiters, what stands between; without comments."""
+    """The tokens of a field: strings, single delimiters, what stands between; without comments.
+
+    None where sendmail's limits are exceeded: 256 octets a token, 1,000 tokens, `MAX_FIELD`.
+    """
     found: list[bytes] = []
     depth = 0
     for match in _WORD.finditer(value):
@@ -48,7 +56,8 @@ def words(value: bytes) -> list[bytes]:
             depth = max(depth - 1, 0)
         elif not depth:
             found.append(one)
-    return found
+    # What prescan refuses says nothing: a multipart is text then.
+    return [] if exceeded(found, MAX_FIELD) else found
 
 
 def encoding(value: bytes | None) -> str:

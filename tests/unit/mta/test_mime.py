@@ -332,3 +332,32 @@ def test_decoding_is_what_was_encoded() -> None:
     body = "hé text, hé text\n" * 99
     message = written(TEXT + b"\n" + body.encode())
     assert b64decode(message.partition(b"\n\n")[2]) == body.replace("\n", "\r\n").encode()
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (b'multipart/mixed; boundary="B"; x="' + b"x" * 254 + b'"', "multipart"),
+        (b'multipart/mixed; boundary="B"; x="' + b"x" * 255 + b'"', "-none-"),
+        (b"multipart/mixed; boundary=B; x=" + b"x" * 256, "multipart"),
+        (b"multipart/mixed; boundary=B; x=" + b"x" * 257, "-none-"),
+        (b"multipart/mixed; boundary=B" + b"; x=y" * 248, "multipart"),
+        (b"multipart/mixed; boundary=B" + b"; x=y" * 249, "-none-"),
+    ],
+)
+def test_a_type_that_sendmail_cannot_take_in_is_none(value: bytes, kind: str) -> None:
+    found = content_type(value)
+    assert (found.kind, found.is_odd) == (kind, False)
+
+
+def test_a_message_of_such_a_type_is_encoded_as_a_whole() -> None:
+    head = b'MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary="B"; x="%s"\n' % (
+        b"x" * 300
+    )
+    body = b"before\n--B\n\nh\xe9llo, and more\n--B--\n"
+    encoded = b"Content-Transfer-Encoding: quoted-printable\n" + NOTE % (
+        b"8bit",
+        b"quoted-printable",
+    )
+    wanted = head + encoded + b"\nbefore\n--B\n\nh=E9llo, and more\n--B--\n"
+    assert written(head + b"\n" + body) == wanted
