@@ -46,6 +46,7 @@ What = Literal[
     "refused",
     "dismissed",
     "wanted",
+    "account",
 ]
 
 RECIPIENT_EVENTS = frozenset({"requested", "refused", "dismissed", "wanted"})
@@ -69,7 +70,8 @@ class Event:
     reason; of `held_again` the id under which the released message is kept now, and why. `deleted`:
     it can be `undeleted` until it is `purged`, its bytes removed for good. `requested`: a recipient
     asks for its copy's release, `refused`: it does not get it; `dismissed`: a recipient does not
-    want its copy, `wanted`: it does after all. reply and
+    want its copy, `wanted`: it does after all. `account`: an account or a token was changed, which
+    the note names. reply and
     queue_id: what the MTA said. again_at: seconds since 1970 of the next try, 0 for none. form:
     `original` or `attached`, how it was released.
     """

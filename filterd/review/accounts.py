@@ -82,6 +82,20 @@ class Accounts:
         """Remove an account; its sessions end. Raises PrincipalError."""
         self._file.remove(name)
 
+    def change(
+        self, name: str, role: Role, domains: Iterable[str] = (), recipients: Iterable[str] = ()
+    ) -> Principal:
+        """Give an account another role or other limits, from its next request on. Raises
+        PrincipalError."""
+        wanted = new_principal(name, role, "", domains, recipients)
+        self._file.replace(
+            name,
+            lambda old: dataclasses.replace(
+                old, role=role, domains=wanted.domains, recipients=wanted.recipients
+            ),
+        )
+        return wanted
+
     def set_password(self, name: str, password: str) -> None:
         """Change an account's password; its sessions end. Raises PrincipalError."""
         hashed = self._hash(password)

@@ -189,12 +189,13 @@ ACTIONS: Mapping[str, ReviewAction] = {
     "senders": ReviewAction(Right.SEE, roles=("reviewer", "user")),
     "greylist": ReviewAction(Right.SEE),
     "requests": ReviewAction(Right.SEE, roles=("reviewer", "helpdesk")),
+    "accounts": ReviewAction(Right.ADMIN, roles=()),
 }
-"""By name, as forms and URLs use it, in the order of the menu. The last eight are about no message:
+"""By name, as forms and URLs use it, in the order of the menu. The last nine are about no message:
 `status`, the dashboard, counts and the state of the site; `trace`, rules of a sendmail.cf; `dmarc`,
 reports of others about our domains; `lists`, the local lists; `rates`, whose mail is held;
 `senders`, changes of the list of senders; `greylist`, letting in what waits; `requests`, answers to
-people who ask for the release of their mail."""
+people who ask for the release of their mail; `accounts`, who may log in, and tokens."""
 
 BULK: Mapping[str, ReviewAction] = {
     name: one for name, one in ACTIONS.items() if one.run is not None

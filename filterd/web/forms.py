@@ -14,6 +14,7 @@ from starlette.datastructures import FormData
 from filterd.message.address import AddressPatternError, checked_mailbox
 from filterd.quarantine.query import NEWEST_FIRST, SORTS, Query
 from filterd.quarantine.words import REASONS, STATES, WAITING
+from filterd.review.accounts import PASSWORD_LIMIT
 from filterd.system import zone
 from filterd.web.dates import days_of
 
@@ -226,6 +227,13 @@ def text_of(form: FormData, name: str, limit: int = TEXT_LIMIT) -> str:
     """A field's text, its line ends as blanks; empty if it is not there or is a file."""
     value = form.get(name, "")
     return " ".join(value.split())[:limit] if isinstance(value, str) else ""
+
+
+def password_of(form: FormData, name: str) -> str:
+    """A field's text as it was typed, with its blanks: they belong to a password. One character
+    more than a password may have, at most."""
+    value = form.get(name, "")
+    return value[: PASSWORD_LIMIT + 1] if isinstance(value, str) else ""
 
 
 def texts_of(form: FormData, name: str, limit: int) -> list[str]:

@@ -35,7 +35,7 @@ PASSWORD = "correct horse battery"
 
 TOML = """
 [chain]
-filters = ["senders", "gtube", "bayes"]
+filters = [{filters}]
 [quarantine]
 folder = "quarantine"
 release_port = {release_port}
@@ -83,14 +83,24 @@ class Visit:
 
 
 class Site:
-    """One `filterd web` process. web: lines of its section `[web]`."""
+    """One `filterd web` process. web: lines of its section `[web]`, and sections behind that.
+    filters: of its chain, beside those of every site."""
 
-    def __init__(self, folder: Path, release_port: int, web: str = "") -> None:
+    def __init__(
+        self, folder: Path, release_port: int, web: str = "", filters: tuple[str, ...] = ()
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         config = folder / "filterd.toml"
-        config.write_text(TOML.format(port=self.port, release_port=release_port, web=web))
+        config.write_text(
+            TOML.format(
+                port=self.port,
+                release_port=release_port,
+                web=web,
+                filters=", ".join(f'"{one}"' for one in ("senders", "gtube", "bayes", *filters)),
+            )
+        )
         secret = folder / "password"
         secret.touch(0o600)
         secret.write_text(PASSWORD + "\n")

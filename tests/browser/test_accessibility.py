@@ -61,6 +61,7 @@ def test_every_page_keeps_the_rules(site: Site, scheme: str) -> None:
         "/trace",
         "/dmarc",
         "/account",
+        "/accounts",
         "/requests",
     ):
         visit.page.goto(site.url + path)

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 from filterd.web.identity import posted
 from filterd.web.pages import (
     account,
+    accounts,
     audit,
     dashboard,
     dmarc,
@@ -38,6 +39,7 @@ def router() -> APIRouter:
     for module in (
         login,
         account,
+        accounts,
         dashboard,
         quarantine,
         message,

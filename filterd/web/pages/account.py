@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import socket
 import time
 
@@ -13,15 +12,14 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from filterd.review.accounts import PASSWORD_LIMIT, PASSWORD_MINIMUM
+from filterd.review.accounts import PASSWORD_MINIMUM
 from filterd.review.actions import ActionResult
 from filterd.review.principals import PrincipalError
 from filterd.review.reviewer import Reviewer
 from filterd.review.second_factor import new_secret, step_of, uri
 from filterd.system.display import without_folders
-from filterd.web.forms import text_of
+from filterd.web.forms import password_of, text_of
 from filterd.web.identity import (
-    DEVICE_SUFFIX,
     Anybody,
     LoginNeededError,
     Posted,
@@ -29,6 +27,7 @@ from filterd.web.identity import (
     session_of,
     set_cookie,
 )
+from filterd.web.proof import unproven
 from filterd.web.state import state_of
 from filterd.web.views import back, page
 
@@ -36,7 +35,6 @@ log = logging.getLogger(__name__)
 
 router = APIRouter()
 
-WRONG = "The present password is wrong."
 WRONG_CODE = "That code is wrong. Is the clock of the phone right? Try the next code."
 DIFFERENT = "The two new passwords differ."
 THE_SAME = "The new password is the present one."
@@ -58,9 +56,7 @@ def change(request: Request, asking: Anybody, form: Posted) -> Response:
     (OWASP, "Session Management Cheat Sheet")."""
     if refused := _unproven(request, asking, form):
         return refused
-    old, new, again = (
-        text_of(form, name, PASSWORD_LIMIT + 1) for name in ("password", "new", "again")
-    )
+    old, new, again = (password_of(form, name) for name in ("password", "new", "again"))
     if new != again:
         return _page(request, asking, 422, DIFFERENT)
     if new == old:
@@ -113,26 +109,15 @@ def _factor_set(request: Request, asking: Reviewer, secret: str, words: str) -> 
 
 
 def _unproven(request: Request, asking: Reviewer, form: FormData) -> Response | None:
-    """The page that says so, if the present password is not in the form. A browser that somebody
-    left alone must not be a way to guess."""
+    """The page that says so, if the present password is not in the form."""
     if session_of(request).outside is not None:
         raise HTTPException(404)
-    state = state_of(request)
-    address = request.client.host if request.client else ""
-    shown = request.cookies.get(cookie_name(request, state) + DEVICE_SUFFIX, "")
-    device = state.devices.known(asking.name, shown)
-    wait = state.throttle.attempt(address, asking.name, device)
-    if wait > 0:
-        log.warning("account of %r not changed from %s, too many failed", asking.name, address)
-        words = f"Too many wrong passwords. Try again in {math.ceil(wait / 60)} minutes."
-        response = _page(request, asking, 429, words)
-        response.headers["Retry-After"] = str(math.ceil(wait))
-        return response
-    if state.accounts.verify(asking.name, text_of(form, "password", PASSWORD_LIMIT + 1)) is None:
-        log.warning("account of %r not changed from %s: wrong password", asking.name, address)
-        return _page(request, asking, 403, WRONG)
-    state.throttle.succeeded(address, asking.name, device)
-    return None
+    found = unproven(request, asking.name, form)
+    if found is None:
+        return None
+    response = _page(request, asking, found.status, found.words)
+    response.headers.update(found.headers)
+    return response
 
 
 def _session_anew(request: Request, asking: Reviewer, words: str) -> Response:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from filterd.review.accounts import Accounts
-from filterd.web.pages.account import DIFFERENT, THE_SAME, WRONG
+from filterd.web.pages.account import DIFFERENT, THE_SAME
+from filterd.web.proof import WRONG
 from tests.helpers.site import PASSWORD, QUICK, Site, text_of
 
 pytestmark = pytest.mark.slow
@@ -68,3 +69,11 @@ def test_a_browser_left_alone_is_no_way_to_guess(quick: Site) -> None:
         assert WRONG in changed(quick, f"guess {number} of many")
     assert "Too many wrong passwords" in changed(quick)
     assert quick.state.accounts.verify("bob", PASSWORD)
+
+
+def test_blanks_belong_to_a_password(quick: Site) -> None:
+    spaced = " two  blanks inside "
+    assert "Your password is changed." in changed(quick, new=spaced)
+    assert quick.state.accounts.verify("bob", spaced)
+    assert quick.log_in("bob", spaced, quick.another()).status_code == 303
+    assert "Your password is changed." in changed(quick, old=spaced)

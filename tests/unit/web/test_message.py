@@ -138,13 +138,13 @@ def buttons_of(page: str) -> list[str]:
             "ann",
             ["joe@mx.example"],
             "",
-            ["spam", "ham", "pin", "release-ham", "allow", "block", "delete"],
+            ["release-ham", "spam", "ham", "pin", "allow", "block", "delete"],
         ),
         (
             "bob",
             ["joe@mx.example"],
             "",
-            ["spam", "ham", "pin", "release-ham", "allow", "block", "delete"],
+            ["release-ham", "spam", "ham", "pin", "allow", "block", "delete"],
         ),
         (
             "bob",

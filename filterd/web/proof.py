@@ -1,0 +1,52 @@
+"""The present password, asked for once more: a browser that somebody left alone must not be a way
+to take an account over, nor to guess its password."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import dataclass
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+
+from filterd.web.forms import password_of
+from filterd.web.identity import DEVICE_SUFFIX, cookie_name
+from filterd.web.state import state_of
+
+log = logging.getLogger(__name__)
+
+WRONG = "The present password is wrong."
+
+
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """Why nothing is done. status: of HTTP. wait: seconds until the next try counts, 0 for now."""
+
+    status: int
+    words: str
+    wait: float = 0.0
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Fields of the answer's header."""
+        return {"Retry-After": str(math.ceil(self.wait))} if self.wait else {}
+
+
+def unproven(request: Request, name: str, form: FormData) -> Unproven | None:
+    """None if the form's field `password` is the password of the account; a wrong one counts as a
+    failed login does."""
+    state = state_of(request)
+    address = request.client.host if request.client else ""
+    shown = request.cookies.get(cookie_name(request, state) + DEVICE_SUFFIX, "")
+    device = state.devices.known(name, shown)
+    wait = state.throttle.attempt(address, name, device)
+    if wait > 0:
+        log.warning("account of %r not changed from %s, too many failed", name, address)
+        words = f"Too many wrong passwords. Try again in {math.ceil(wait / 60)} minutes."
+        return Unproven(429, words, wait)
+    if state.accounts.verify(name, password_of(form, "password")) is None:
+        log.warning("account of %r not changed from %s: wrong password", name, address)
+        return Unproven(403, WRONG)
+    state.throttle.succeeded(address, name, device)
+    return None
