@@ -5,6 +5,7 @@ from filterd.history.record import Record
 from filterd.history.results import FilterFailures, HistoryError, HistoryPage
 from filterd.history.settings import HistorySettings
 from filterd.history.store import History
+from filterd.history.summary import HistorySummary
 
 __all__ = [
     "FilterFailures",
@@ -13,5 +14,6 @@ __all__ = [
     "HistoryPage",
     "HistoryQuery",
     "HistorySettings",
+    "HistorySummary",
     "Record",
 ]

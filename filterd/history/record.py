@@ -58,11 +58,7 @@ class Record(ScanReport):
     @classmethod
     def decode(cls, id: str, received: float, action: str, score: float, text: str) -> Record:
         """The record of a row. Raises ValueError."""
-        value = parsed(text)
-        if isinstance(value, list):
-            value = _first_form(value)
-        if not isinstance(value, dict):
-            raise ValueError("expected an object")
+        value = fields_of(text)
         value |= {"id": id, "received": received, "action": action, "score": score}
         return _CODEC.read(value)
 
@@ -79,6 +75,17 @@ class Record(ScanReport):
 
 
 _CODEC = Codec(Record, ("id", "received", "action", "score"))
+
+
+def fields_of(text: str) -> dict[str, Any]:
+    """What `Record.encode` wrote, as plain values, unchecked: to count many records. Raises
+    ValueError."""
+    value = parsed(text)
+    if isinstance(value, list):
+        value = _first_form(value)
+    if not isinstance(value, dict):
+        raise ValueError("expected an object")
+    return value
 
 
 def _first_form(value: list[Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from filterd.database.search import Coarse, Contains
 from filterd.history import candidates
 from filterd.history.conditions import statement
 from filterd.history.query import HistoryQuery
-from filterd.history.record import Record
+from filterd.history.record import Record, fields_of
 from filterd.history.results import (
     BrokenHistoryError,
     FilterFailures,
@@ -27,6 +28,7 @@ from filterd.history.results import (
 )
 from filterd.history.row import row
 from filterd.history.schema import SCHEMA, records
+from filterd.history.summary import HistorySummary, summarized
 
 FAILURES_LIMIT = 100_000
 """Messages whose failures are counted, the newest ones."""
@@ -138,6 +140,43 @@ class Records:
             wanted = found.where(
                 c.received >= received,
                 sa.or_(c.received > received, c.rowid > number),
+            )
+
+    def summary(self, since: float, until: float, most: int) -> HistorySummary:
+        """See `History.summary`."""
+        counted = self._newest(since, until, most + 1)
+        # Of the one that is too many only that it is there is told.
+        rows = islice(counted, most)
+        found = summarized(since, until, rows, more=False)
+        return replace(found, more=next(counted, None) is not None)
+
+    def _newest(
+        self, since: float, until: float, most: int
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Actions and fields of records, the newest first, read as `between` reads them. What
+        cannot be read is passed over."""
+        c = records.c
+        found = (
+            sa.select(c.rowid, c.received, c.action, c.rest)
+            .where(c.received >= since)
+            .order_by(c.received.desc(), c.rowid.desc())
+            .limit(min(most, _PAGE))
+        )
+        wanted = found.where(c.received < until)
+        while most > 0:
+            with self._transaction() as connection:
+                rows = connection.execute(wanted).all()
+            for _, _, action, rest in rows[:most]:
+                try:
+                    yield action, fields_of(rest)
+                except ValueError:
+                    continue
+            most -= len(rows)
+            if len(rows) < _PAGE:
+                return
+            number, received, *_ = rows[-1]
+            wanted = found.where(
+                c.received <= received, sa.or_(c.received < received, c.rowid < number)
             )
 
     def newest_number(self) -> int:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 
 from markupsafe import Markup
 
 from filterd.quarantine.words import ACTIONS
+from filterd.system import zone
 
 HEIGHT = 100
 GAP = 0.18
@@ -88,4 +88,4 @@ def _rounded(number: int) -> int:
 
 
 def _hour(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds).astimezone():%d %b %H:%M}"
+    return f"{zone.local(seconds):%d %b %H:%M}"

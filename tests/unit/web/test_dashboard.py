@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from filterd.ops.status import (
     Status,
 )
 from filterd.web.pages import dashboard
+from filterd.web.summaries import FRESH, SummaryCache
+from tests.helpers.process import wait_for
 from tests.helpers.reports import record
 from tests.helpers.scanner import Scanner, clean
 from tests.helpers.site import Site, text_of
@@ -70,7 +73,7 @@ def test_the_week_before(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "accept 1 (33.3 %) quarantine 2 (66.7 %)" in text
     assert "eek before" not in text
     # What came later in that hour a week ago is not compared with what has not come yet.
-    before = [(t - week, action) for t, action in came[:2]] + [(now - week + 5, "quarantine")]
+    before = [(t - week, action) for t, action in came[:2]] + [(now - week + 1200, "quarantine")]
     before += [(now - week - hour, "reject"), (now - week - 30 * hour, "accept")]
     history.add([record(f"b{n}", t, action=action) for n, (t, action) in enumerate(before)])
     text = text_of(site.get("/"))
@@ -153,3 +156,79 @@ def test_an_old_database_is_red(
     card = page[page.index('id="t-clamd1"') :].partition("</section>")[0]
     assert ('class="big bad"' in card) is is_bad
     assert "2 of 12 threads at work, 4 scans waiting, 1321 MB" in card
+
+
+def noted(site: Site, *fields: dict[str, object]) -> None:
+    """Records of the last minute."""
+    site.state.history.add(
+        [record(f"r{n}", time.time() - 60, **one) for n, one in enumerate(fields)]
+    )
+
+
+def counted(site: Site, path: str = "/?days=7") -> str:
+    """The page once the summary is there."""
+    return wait_for(
+        "the summary",
+        lambda: text if "Counted " in (text := text_of(site.get(path))) else "",
+    )
+
+
+def test_what_it_was_and_from_whom(site: Site) -> None:
+    noted(
+        site,
+        {"action": "accept", "sender": "ann@a.test", "recipients": ("joe@mx.example",)},
+        {"action": "accept", "sender": "ann@a.test", "labelled": True},
+        {
+            "action": "reject",
+            "virus": "Eicar",
+            "sender": "bad@b.test",
+            "client": "b.test[192.0.2.9]",
+            "milliseconds": {"clamav": 30.0, "bayes": 10.0},
+            "failures": {"rules": "timeout: 5 s"},
+        },
+    )
+    site.log_in()
+    page = counted(site)
+    assert "clean 1 (33.3 %)" in page
+    assert "labelled 1 (33.3 %)" in page
+    assert "virus 1 (33.3 %)" in page
+    assert "ann@a.test 2 1 bad@b.test 1 1" in page
+    assert "192.0.2.9 1 1" in page
+    assert "joe@mx.example 1 0" in page
+    assert "clamav 75 % 30.0 ms 30 ms 0" in page
+    assert "rules 0 % 0.0 ms 0 ms 1" in page
+    assert "The history begins" in page
+
+
+def test_what_is_counted_is_shown_again_and_then_counted_anew(site: Site) -> None:
+    noted(site, {"action": "accept"})
+    site.log_in()
+    clock = [time.time()]
+    site.state.summaries = SummaryCache(lambda: site.state.history, lambda: clock[0])
+    counted(site)
+    site.state.history.add([record("later", time.time() - 30, action="reject")])
+    assert "refused 0" in counted(site)
+    clock[0] += FRESH
+    wait_for("the new count", lambda: "refused 1" in counted(site))
+
+
+def test_a_long_time_begins_at_midnight_where_the_reader_is(site: Site) -> None:
+    noted(site, {"action": "accept"})
+    site.log_in()
+    for name in ("Asia/Tokyo", "America/New_York"):
+        site.browser.cookies.set("zone", name)
+        page = site.get("/?days=7").text
+        found = re.search(r'<div class="times"><span>(.*?)</span>', page)
+        assert found
+        assert found[1].endswith(" 00:00"), found[1]
+
+
+def test_releases_that_failed_say_what_to_do(site: Site) -> None:
+    id = site.put()
+    site.log_in()
+    assert "Releases that failed" not in text_of(site.get("/"))
+    site.post(f"/message/{id}/release", to="joe@mx.example")
+    assert site.state.actions.store.delivery_state(id).state == "failed", "nobody listens there"
+    page = site.get("/")
+    assert "Releases that failed 1 message" in text_of(page)
+    assert 'href="/quarantine?state=failed"' in page.text
