@@ -2,13 +2,13 @@
 # setup-system.sh base | test - the system packages that a checkout needs (Debian and its children).
 #
 #   base   what `make demo` wants: a compiler and libmilter for pymilter, venv, libarchive; and clamd
-#   test   base and every real server that the tests drive: sendmail, Postfix, clamav-milter, OpenDKIM,
+#   test   base and every real server that the tests drive: sendmail, Postfix, slapd, clamav-milter, OpenDKIM,
 #          spamass-milter, c-icap, Dovecot, procmail, vacation, Redis, rspamd, and the clients swaks and
 #          msmtp
 #
 # Each need is a file to look for, so a second run asks neither dpkg nor the network. sendmail and
-# Postfix exclude each other as packages; both are only unpacked, below
-# ${XDG_CACHE_HOME:-~/.cache}/filterd/servers, and the machine's own mail server is left alone.
+# Postfix exclude each other as packages, and slapd makes a directory of its own; these are only unpacked, below
+# ${XDG_CACHE_HOME:-~/.cache}/filterd/servers, and the machine's own servers are left alone.
 # No service is started. Without root it says which packages to install, and ends with 1 if nothing works
 # without them; where only clamd or a server of the tests is missing, it goes on without.
 set -euo pipefail
@@ -200,7 +200,8 @@ if [ "$level" = test ]; then
     [ -x "$servers/sendmail/usr/libexec/sendmail/sendmail" ] ||
       unpack sendmail sendmail-bin sendmail-base sendmail-cf
     [ -x "$servers/postfix/usr/lib/postfix/sbin/master" ] || unpack postfix postfix
-  elif [ ! -d "$servers/sendmail" ] || [ ! -d "$servers/postfix" ]; then
-    echo "setup-system: not root; sendmail and Postfix for the tests need one run of this as root" >&2
+    [ -x "$servers/openldap/usr/sbin/slapd" ] || unpack openldap slapd
+  elif [ ! -d "$servers/sendmail" ] || [ ! -d "$servers/postfix" ] || [ ! -d "$servers/openldap" ]; then
+    echo "setup-system: not root; sendmail, Postfix and slapd for the tests need one run of this as root" >&2
   fi
 fi

@@ -56,6 +56,7 @@ def check(
         check_folders(loaded)
     _check_lists(loaded)
     _check_notices(loaded)
+    _check_ldap(loaded)
     times = time_warnings(loaded, Mtas(sendmail, postfix))
     warnings = [
         *times,
@@ -128,6 +129,17 @@ def _check_notices(loaded: Settings) -> None:
             wrong.append(f"{dotted(('notices', 'webhooks', number, 'ca'))}: {trouble}")
     if wrong:
         fail("\n".join(wrong), Exit.CONFIG)
+
+
+def _check_ldap(loaded: Settings) -> None:
+    """End with an error where nobody could log in by the directory."""
+    if not loaded.ldap.url:
+        return
+    from filterd.review.ldap_login import LdapLogin  # noqa: PLC0415
+    from filterd.review.outside_login import LoginUnavailableError  # noqa: PLC0415
+
+    with reported(Exit.CONFIG, LoginUnavailableError):
+        LdapLogin(loaded.ldap, users=loaded.users.enabled).check()
 
 
 def _of_rules(loaded: Settings) -> list[str]:

@@ -24,6 +24,7 @@ from filterd.chain.policy_settings import PolicySettings, mistakes_in
 from filterd.config.digest import DigestSettings
 from filterd.config.dmarc import DmarcSettings
 from filterd.config.doctor import DoctorSettings
+from filterd.config.ldap import LdapSettings
 from filterd.config.notices import NoticeSettings
 from filterd.config.processes import DaemonSettings, MetricsSettings, StageSettings, WorkerSettings
 from filterd.config.tables import Tables
@@ -83,6 +84,7 @@ class Settings:
     autolearn: AutolearnSettings = AutolearnSettings()
     web: WebSettings = WebSettings()
     users: UserSettings = UserSettings()
+    ldap: LdapSettings = LdapSettings()
     mta: MtaSettings = MtaSettings()
     filters: Mapping[str, FilterSettings] = field(default_factory=dict)
     source: Path | None = None
@@ -129,6 +131,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "autolearn": AutolearnSettings,
     "web": WebSettings,
     "users": UserSettings,
+    "ldap": LdapSettings,
     "mta": MtaSettings,
 }
 """Every fixed section of the file and the dataclass that defines it."""

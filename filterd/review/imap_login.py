@@ -15,6 +15,7 @@ import threading
 
 from filterd.config.users import UserSettings
 from filterd.message.address import readable
+from filterd.review.outside_login import LoginUnavailableError
 from filterd.review.principals import Principal
 
 log = logging.getLogger(__name__)
@@ -27,10 +28,6 @@ PASSWORD_OCTETS = 1024
 _LOCAL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 """Names that are asked about. Others may have a meaning of their own for the server: `*` stands
 before a master user in Dovecot, `+` before a detail."""
-
-
-class LoginUnavailableError(Exception):
-    """Nobody can say whether the password is right. The text is for the log."""
 
 
 class ImapLogin:

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
+from filterd.review.outside_login import LoginUnavailableError
 from filterd.web.forms import password_of
-from filterd.web.identity import DEVICE_SUFFIX, cookie_name
+from filterd.web.identity import DEVICE_SUFFIX, cookie_name, session_of
 from filterd.web.state import state_of
 
 log = logging.getLogger(__name__)
 
 WRONG = "The present password is wrong."
+NOT_NOW = "The password cannot be checked now. Try again later."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,17 @@ def unproven(request: Request, name: str, form: FormData) -> Unproven | None:
         log.warning("account of %r not changed from %s, too many failed", name, address)
         words = f"Too many wrong passwords. Try again in {math.ceil(wait / 60)} minutes."
         return Unproven(429, words, wait)
-    if state.accounts.verify(name, password_of(form, "password")) is None:
+    password = password_of(form, "password")
+    try:
+        if session_of(request).outside is None:
+            account = state.accounts.verify(name, password)
+        else:
+            account = state.verified_outside(name, password)
+    except LoginUnavailableError as error:
+        state.throttle.undecided(address, name, device)
+        log.error("account of %r not changed from %s: %s", name, address, error)
+        return Unproven(503, NOT_NOW)
+    if account is None:
         log.warning("account of %r not changed from %s: wrong password", name, address)
         return Unproven(403, WRONG)
     state.throttle.succeeded(address, name, device)

@@ -21,8 +21,10 @@ from filterd.review.accounts import Accounts
 from filterd.review.actions import ReviewActions
 from filterd.review.greylist import WaitingMail
 from filterd.review.imap_login import ImapLogin
+from filterd.review.ldap_login import LdapLogin
 from filterd.review.locallists import SiteLists
-from filterd.review.principals import accounts_path, tokens_path
+from filterd.review.outside_login import LoginUnavailableError, OutsideLogin
+from filterd.review.principals import Principal, accounts_path, tokens_path
 from filterd.review.rates import HeldParties
 from filterd.review.second_factor import UsedCodes
 from filterd.review.senders import SiteSenders
@@ -31,6 +33,7 @@ from filterd.review.user_limits import UserLimits
 from filterd.web.languages import Languages
 from filterd.web.readiness import ReadinessCache
 from filterd.web.sessions import WebSessions
+from filterd.web.summaries import SummaryCache
 from filterd.web.throttle import Devices, LoginThrottle
 
 if TYPE_CHECKING:
@@ -83,6 +86,11 @@ class WebState:
         return open_history(self.settings)
 
     @cached_property
+    def summaries(self) -> SummaryCache:
+        """What came, summed up for the dashboard."""
+        return SummaryCache(lambda: self.history)
+
+    @cached_property
     def maillog(self) -> MailLog:
         """What the MTA's log says."""
         return MailLog(self.settings.maillog)
@@ -108,9 +116,30 @@ class WebState:
         return Languages(self.settings.users)
 
     @cached_property
-    def imap_login(self) -> ImapLogin:
-        """Whose mailbox's password is right."""
-        return ImapLogin(self.settings.users)
+    def outside_logins(self) -> tuple[OutsideLogin, ...]:
+        """Servers that know people's passwords, in the order in which they are asked."""
+        found: tuple[OutsideLogin, ...] = (
+            LdapLogin(self.settings.ldap, users=self.settings.users.enabled),
+            ImapLogin(self.settings.users),
+        )
+        return tuple(one for one in found if one.is_used)
+
+    def verified_outside(self, name: str, password: str) -> Principal | None:
+        """Who that is by one of these servers. Raises LoginUnavailableError where none of them
+        knows the person, and one could not be asked."""
+        trouble: LoginUnavailableError | None = None
+        for one in self.outside_logins:
+            try:
+                person = one.verify(name, password)
+            except LoginUnavailableError as error:
+                trouble = error
+                continue
+            # Names of accounts of filterd's own belong to these alone.
+            if person is not None and self.accounts.get(person.name) is None:
+                return person
+        if trouble is not None:
+            raise trouble
+        return None
 
     @cached_property
     def user_limits(self) -> UserLimits:

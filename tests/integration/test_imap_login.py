@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from filterd.config.users import UserSettings
-from filterd.review.imap_login import ImapLogin, LoginUnavailableError
+from filterd.review.imap_login import ImapLogin
+from filterd.review.outside_login import LoginUnavailableError
 from tests.helpers.certificates import server_context
 from tests.helpers.process import folder, free_port
 from tests.helpers.servers.dovecot import PASSWORD, Dovecot

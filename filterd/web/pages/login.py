@@ -13,7 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from filterd.review.imap_login import LoginUnavailableError
+from filterd.review.outside_login import LoginUnavailableError
 from filterd.review.principals import Principal
 from filterd.review.second_factor import step_of
 from filterd.web.forms import local_path
@@ -91,9 +91,9 @@ def _log_in(request: Request, texts: dict[str, str]) -> Response:
     if wait > 0:
         return _too_many(request, name, wait, next_path)
     account = state.accounts.verify(name, texts.get("password", ""))
-    if account is None and state.imap_login.is_used and state.accounts.get(name) is None:
+    if account is None and state.outside_logins and state.accounts.get(name) is None:
         try:
-            person = state.imap_login.verify(name, texts.get("password", ""))
+            person = state.verified_outside(name, texts.get("password", ""))
         except LoginUnavailableError as error:
             state.throttle.undecided(address, name, device)
             log.error("login for %r from %s: %s", name, address, error)
