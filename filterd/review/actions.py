@@ -26,6 +26,7 @@ from filterd.message import Envelope, Message
 from filterd.message.address import Mailbox
 from filterd.message.ids import new_id
 from filterd.message.line_ends import with_crlf
+from filterd.message.outlook import OLE_MAGIC, OutlookError, message_of
 from filterd.quarantine import GoneError, Store, StoreError, UnknownIdError, release
 from filterd.quarantine.journal import What
 from filterd.quarantine.release import Form, ReleaseError, Releaser, ReleaseRequest
@@ -316,9 +317,7 @@ class ReviewActions:
 
         Raises ActionError if that is not possible.
         """
-        if data.startswith(OLE_MAGIC):
-            raise ActionError(NOT_MSG)
-        return self._scan(Message(with_crlf(data), envelope or Envelope(""), new_id()))
+        return self._scan(Message(uploaded(data), envelope or Envelope(""), new_id()))
 
     def rescan(self, id: str) -> ScanReport:
         """Scan a message again, with the envelope it came with.
@@ -339,6 +338,17 @@ class ReviewActions:
         return self.settings.of_filter(SendersSettings)
 
 
+def uploaded(data: bytes) -> bytes:
+    """A message that somebody has as a file, with CRLF line ends: its octets, or what an Outlook
+    item (`.msg`) has of it. Raises ActionError."""
+    if not data.startswith(OLE_MAGIC):
+        return with_crlf(data)
+    try:
+        return message_of(data)
+    except OutlookError as error:
+        raise ActionError(str(error)) from None
+
+
 def without_effect(settings: Settings, kind: senders.Kind) -> str:
     """Why no entry of that kind would change anything; empty if one does."""
     name = next(iter(settings.in_chain(SendersSettings)), None)
@@ -350,14 +360,6 @@ def without_effect(settings: Settings, kind: senders.Kind) -> str:
     score = own.allow_score if kind == "allow" else own.block_score
     return "" if score else f"[filters.{name}] has {kind}_score = 0"
 
-
-OLE_MAGIC = bytes.fromhex("d0cf11e0a1b11ae1")
-"""Begins a compound file ([MS-CFB] §2.2), as which Outlook saves messages."""
-
-NOT_MSG = (
-    "this is a .msg file of Outlook, which has no copy of the message as it came; expected its "
-    "source: a file .eml, or the message attached to another one and saved from there"
-)
 
 _HELD_BY_DMARC = (
     "is held since it fails DMARC, which points do not change; domains, mailing_lists or "

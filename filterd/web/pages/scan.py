@@ -9,9 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from filterd.message import Client, Envelope, Message, Recipient
-from filterd.message.line_ends import with_crlf
+from filterd.message.outlook import OLE_MAGIC
 from filterd.review.access import Access
-from filterd.review.actions import ActionError
+from filterd.review.actions import ActionError, uploaded
 from filterd.review.reviewer import Reviewer
 from filterd.web.explain import explain
 from filterd.web.forms import addresses_of, text_of
@@ -69,13 +69,14 @@ def _scanned(
         examined = Access(state.actions, asking, "web").scan(data, envelope)
     except ActionError as error:
         return _page(request, asking, typed, error=str(error))
-    message = Message(with_crlf(data), envelope)
+    message = Message(uploaded(data), envelope)
     return _page(
         request,
         asking,
         typed,
         name=name,
         size=len(data),
+        is_of_outlook=data.startswith(OLE_MAGIC),
         examined=examined,
         explanation=explain(state, message),
     )
@@ -85,7 +86,15 @@ def _page(
     request: Request, asking: Reviewer, typed: dict[str, str] | None = None, **context: object
 ) -> Response:
     empty = {"sender": "", "recipients": "", "client": ""}
-    rest = {"error": "", "name": "", "size": 0, "examined": None, "explanation": None, **context}
+    rest = {
+        "error": "",
+        "name": "",
+        "size": 0,
+        "is_of_outlook": False,
+        "examined": None,
+        "explanation": None,
+        **context,
+    }
     megabytes = state_of(request).settings.web.upload_megabytes
     return page(
         request,

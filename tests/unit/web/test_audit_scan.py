@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from httpx import Response
 
 from filterd.message import Envelope
+from filterd.message.outlook import OLE_MAGIC
+from tests.helpers import outlook
 from tests.helpers.site import Site, text_of, token_in
 
 pytestmark = pytest.mark.slow
@@ -67,16 +70,25 @@ def test_scan_a_pasted_message(ann: Site) -> None:
         assert (answer.status_code, "or paste a message" in text_of(answer)) == (422, True)
 
 
-def test_a_file_of_outlook_is_refused_with_what_was_expected(ann: Site) -> None:
-    data = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(600)
-    answer = ann.browser.post(
-        "/scan",
-        data={"csrf": token_in(ann.get("/scan"))},
-        files={"message": ("x.msg", data)},
-    )
-    assert answer.status_code == 422
-    assert "a .msg file of Outlook" in text_of(answer)
-    assert "expected its source" in text_of(answer)
+def test_a_message_of_outlook(ann: Site) -> None:
+    def sent(data: bytes) -> Response:
+        return ann.browser.post(
+            "/scan",
+            data={"csrf": token_in(ann.get("/scan")), "recipients": "joe@mx.example"},
+            files={"message": ("x.msg", data)},
+        )
+
+    answer = sent(outlook.item(body=GTUBE.decode()))
+    assert answer.status_code == 200
+    assert "GTUBE" in text_of(answer)
+    assert "signatures (DKIM) cannot be right" in text_of(answer)
+    for data, words in (
+        (OLE_MAGIC + bytes(600), "a broken compound file"),
+        (outlook.compound({"WordDocument": b"text"}), "and no message; expected a .msg file"),
+    ):
+        answer = sent(data)
+        assert answer.status_code == 422
+        assert words in text_of(answer)
 
 
 def test_scan_a_kept_message_again(ann: Site) -> None:
