@@ -122,7 +122,7 @@ class LdapSettings:
 
     @property
     def _is_here(self) -> bool:
-        """True for this machine; also for what is no URL, of which `url` tells."""
+        """True for this machine; also for something that is not a URL, which `url` reports."""
         try:
             host = self.host
         except ValueError:

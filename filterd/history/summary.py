@@ -97,7 +97,7 @@ class Tally:
         self._unwanted: Counter[str] = Counter()
 
     def add(self, name: object, *, unwanted: bool) -> None:
-        """One message more of that name; what is no name is passed over."""
+        """One message more of that name; anything else is passed over."""
         if not isinstance(name, str) or not name:
             return
         name = name[:NAME_LIMIT]

@@ -67,7 +67,7 @@ _BROKEN = (
 
 
 class OutlookError(ValueError):
-    """A file that is no Outlook message, or a broken one; the text says what was expected."""
+    """A file without an Outlook message, or a broken one; the text says what was expected."""
 
 
 def message_of(data: bytes) -> bytes:

@@ -45,7 +45,7 @@ class SummaryCache:
         self._thread: threading.Thread | None = None
 
     def get(self, since: float) -> MadeSummary | None:
-        """What came since then (seconds since 1970), as it was counted last, and is counted anew in
+        """What came since then (seconds since 1970), as it was counted last, and is counted again in
         the background after a minute; None while it is being counted for the first time."""
         with self._mutex:
             known = self._known.get(since)
