@@ -45,8 +45,8 @@ class SummaryCache:
         self._thread: threading.Thread | None = None
 
     def get(self, since: float) -> MadeSummary | None:
-        """What came since then (seconds since 1970), as it was counted last, and is counted again in
-        the background after a minute; None while it is being counted for the first time."""
+        """What came since then (seconds since 1970), as it was counted last; after a minute it is
+        counted again in the background. None while that is done for the first time."""
         with self._mutex:
             known = self._known.get(since)
             if known is not None and self._clock() - known.made < FRESH:
