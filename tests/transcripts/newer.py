@@ -8,6 +8,14 @@ from __future__ import annotations
 
 import re
 
+_CLOSED_AFTER_MESSAGE = (
+    r"reply to message: \['451 (4\..*)'\], not \['421 \1'\]",
+    r"reply to MAIL FROM:<alice@x\.test>: \['451 .*'\], not \['<closed>'\]",
+    r"9 replies, not 7",
+    r"f2 packet 12: \[\"A ''\"\], not \[\]",
+)
+"""A filter that fails behind the message ends the session: 421 in place of 451, nothing follows."""
+
 NEWER: dict[str, dict[tuple[int, ...], dict[str, tuple[str, ...]]]] = {
     "postfix": {
         # 3.8 and 3.9 were not looked at.
@@ -26,6 +34,12 @@ NEWER: dict[str, dict[tuple[int, ...], dict[str, tuple[str, ...]]]] = {
                 r"reply to VRFY joe: \['451 .*, not \['<closed>'\]",
                 r"4 replies, not 3",
             ),
+            "a field between parts of a body": _CLOSED_AFTER_MESSAGE,
+            "a word that it works between parts of a body": _CLOSED_AFTER_MESSAGE,
+            "lost after fields, tempfail": _CLOSED_AFTER_MESSAGE,
+            "lost in a new body, tempfail": _CLOSED_AFTER_MESSAGE,
+            "lost in a packet of a new body, tempfail": _CLOSED_AFTER_MESSAGE,
+            "lost after a recipient, tempfail": _CLOSED_AFTER_MESSAGE,
         },
     },
 }

@@ -322,10 +322,17 @@ _VERSIONS = (
 )
 
 
+_QUEUE_ID = re.compile(
+    r"6A[A-Z]\S{11}|(?:(?<=\\x00)|(?<=\\[nrt])|(?<![0-9A-Za-z\\]))[0-9A-F]{8,13}\b"
+)
+"""Postfix's ids end with the number of a file, which has few digits on a new file system; what is
+before one may be an octet as Python shows it."""
+
+
 def plain(text: str) -> str:
     """Mail or a packet without what changes from run to run: ids, dates, ports, versions."""
     text = re.sub(r"\d{12}\.\S{14}@", "MSGID@", text)
-    text = re.sub(r"6A[A-Z]\S{11}|[0-9A-F]{11}\b", "ID", text)
+    text = _QUEUE_ID.sub("ID", text)
     text = re.sub(
         r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d+ Nov 2026 [0-9:]+ [+0-9A-Z-]+( \(\w+\))?", "DATE", text
     )
