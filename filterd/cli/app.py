@@ -68,6 +68,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "app",
         "notices by mail and webhooks: try them, see what waits",
     ),
+    "report": ("filterd.cli.report", "app", "a report by mail for admins: send it, print it"),
     "web": ("filterd.cli.web", "app", "review pages and REST interface, and their accounts"),
     "mta": ("filterd.cli.mta", "app", "the embedded reference MTA"),
     "selftest": ("filterd.cli.selftest", "selftest", "send test messages through the daemon"),

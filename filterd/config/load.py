@@ -27,6 +27,7 @@ from filterd.config.doctor import DoctorSettings
 from filterd.config.ldap import LdapSettings
 from filterd.config.notices import NoticeSettings
 from filterd.config.processes import DaemonSettings, MetricsSettings, StageSettings, WorkerSettings
+from filterd.config.report import AdminReportSettings
 from filterd.config.tables import Tables
 from filterd.config.users import UserSettings
 from filterd.config.web import WebSettings
@@ -79,6 +80,7 @@ class Settings:
     digest: DigestSettings = DigestSettings()
     dmarc: DmarcSettings = DmarcSettings()
     notices: NoticeSettings = NoticeSettings()
+    report: AdminReportSettings = AdminReportSettings()
     doctor: DoctorSettings = DoctorSettings()
     metrics: MetricsSettings = MetricsSettings()
     autolearn: AutolearnSettings = AutolearnSettings()
@@ -126,6 +128,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "digest": DigestSettings,
     "dmarc": DmarcSettings,
     "notices": NoticeSettings,
+    "report": AdminReportSettings,
     "doctor": DoctorSettings,
     "metrics": MetricsSettings,
     "autolearn": AutolearnSettings,

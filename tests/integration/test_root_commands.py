@@ -50,6 +50,10 @@ release_timeout = 5
 sender = "postmaster@mx.example"
 [notices]
 sender = "postmaster@mx.example"
+[report]
+sender = "postmaster@mx.example"
+to = ["postmaster@mx.example"]
+plots = false
 [dmarc]
 org_name = "Example"
 email = "reports@mx.example"
@@ -144,6 +148,8 @@ ARGUMENTS: dict[tuple[str, ...], list[str]] = {
     ("clamd", "reload"): [],
     ("greylist", "list"): [],
     ("greylist", "allow"): ["--client=192.0.2.0/24"],
+    ("report", "send"): [],
+    ("report", "show"): [],
     ("rates", "list"): [],
     ("rates", "free"): ["user", "joe"],
     ("known", "show"): ["ann@a.example"],
