@@ -68,7 +68,7 @@ def _flow(axes: Any, report: SiteReport) -> None:
         bottom = [low + high for low, high in zip(bottom, heights, strict=True)]
     stride = max(1, columns // 8)
     places = list(range(0, columns, stride))
-    form = "%H:%M" if report.days == 1 else "%a %d %b"
+    form = "%H:%M" if report.days == 1 else "%a %d" if report.days <= 7 else "%d %b"
     axes.set_xticks(
         places, [f"{zone.local(report.now.since + at * report.step):{form}}" for at in places]
     )
