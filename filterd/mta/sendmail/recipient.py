@@ -21,6 +21,9 @@ class RecipientState(Enum):
     REPLACED = "replaced"
     """By its aliases, its ruleset 5, its list."""
 
+    VERIFIED = "verified"
+    """An alias; its members are not looked at yet."""
+
 
 @dataclass(eq=False, slots=True)
 class QueuedRecipient:

@@ -36,7 +36,7 @@ class RuleRecipients:
 
     def __init__(self, router: RuleRouter, session: RuleSession, macros: MacroTable) -> None:
         self._router, self._session, self._macros = router, session, macros
-        self._list: SendList = router.send_list(session)
+        self._list: SendList = router.send_list(session, is_of_client=True)
         self._parsed: QueuedRecipient | None = None
         self._roots: dict[QueuedRecipient, EnvelopePath] = {}
         self._covered: set[str] = set()
@@ -60,10 +60,13 @@ class RuleRecipients:
         counts = self._list.add(one)
         problem = self._list.problem_below(one)
         if problem is not None:
-            # As sendmail: a list with an unknown member is refused, by the member's name.
+            # As sendmail in the delivery mode `interactive`: a list with an unknown member is
+            # refused, by the member's name.
             self._is_complete = False
             raise problem
         self._keys[path.address] = _key(one)
+        if one.state is RecipientState.VERIFIED:
+            self._is_complete = False
         if counts is one:
             one.is_accepted = True
             waits = one.state is RecipientState.WAITING

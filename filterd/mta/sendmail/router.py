@@ -44,13 +44,24 @@ class RuleRouter:
         self.keeps_sender = "MeToo" not in engine.cf.options or is_set(engine.cf, "MeToo")
         """The sender of a list gets a copy."""
 
+        # Where the client does not wait for the delivery, lists are looked into after its 250.
+        mode = engine.cf.option("DeliveryMode").strip()[:1]
+        self._only_verifies = mode not in ("", "i")
         limit = engine.cf.option("MaxHopCount")
         self._max_hops = int(limit) if limit.isdecimal() and int(limit) else MAX_HOPS
         self._delivery = RuleDelivery(engine, self.users)
 
-    def send_list(self, session: RuleSession | None = None, *, expands: bool = True) -> SendList:
-        """An empty list of recipients."""
-        return SendList(session or self.engine.session(), self.users, expands)
+    def send_list(
+        self,
+        session: RuleSession | None = None,
+        *,
+        expands: bool = True,
+        is_of_client: bool = False,
+    ) -> SendList:
+        """An empty list of recipients. is_of_client: for what a client names, before its message is
+        there."""
+        verifies = is_of_client and self._only_verifies
+        return SendList(session or self.engine.session(), self.users, expands, verifies)
 
     def resolve(self, address: str, *, listed: bool = False) -> Route:
         """See `Router`. Aliases are not expanded, but a local name must be an alias or a user."""
@@ -104,11 +115,21 @@ class RuleRouter:
                     raise DeliveryError("Deferred", temporary=True, code="4.4.3")
                 route = target.route
                 if route is None or not self._has_mailer(route):
+                    self._refuse_bad_alias(target)
                     route = self.resolve(target.address, listed=target.listed)
                 members.append((target, route))
             except DeliveryError as error:
                 yield DeliveryOutcome(target, error=error)
         yield from self._delivery.deliver(entry, message, members)
+
+    def _refuse_bad_alias(self, target: Target) -> None:
+        """Raises DeliveryError for an alias that leads nowhere but back to itself."""
+        found = self.send_list()
+        one = found.parse(octets(target.address), _LIST if target.listed else None)
+        if found.is_alias(one):
+            found.add(one)
+            if one.problem is not None:
+                raise one.problem
 
     def _has_mailer(self, route: Route) -> bool:
         """Whether a route can be from these rules, and not from those before them."""

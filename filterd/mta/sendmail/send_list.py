@@ -54,11 +54,13 @@ _DIRECT = {
 
 @dataclass(eq=False)
 class SendList:
-    """The recipients of one message. expands: aliases and `.forward` files are looked up."""
+    """The recipients of one message. expands: aliases and `.forward` files are looked up. verifies:
+    members of aliases are not (EF_VRFYONLY)."""
 
     session: RuleSession
     users: LocalUsers
     expands: bool = True
+    verifies: bool = False
     all: list[QueuedRecipient] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -208,6 +210,9 @@ class SendList:
             recipient.trouble = self._map_trouble or "alias database unavailable"
             return
         if value is None:
+            return
+        if self.verifies:
+            recipient.state = RecipientState.VERIFIED
             return
         owned = recipient.address.user
         owner_of = "owner" if owned[:6].lower() == "owner-" else owned
