@@ -405,7 +405,7 @@ def test_the_sender_of_a_list(
 def test_lists_are_looked_into_before_the_reply_where_the_client_waits(
     run: Run, tmp_path: Path
 ) -> None:
-    (tmp_path / "aliases").write_text("list: ann, <a@b\nloop: back\nback: loop\n")
+    (tmp_path / "aliases").write_text("list: ann, <a@b\n")
     head = HEAD.replace("F=lsDFMPnq", "F=lsDFMPnqA")
     options = f"O AliasFile={tmp_path}/aliases\nO DontBlameSendmail=TrustStickyBit\n"
     mta = run(f"{options}O DeliveryMode=i\n", head=head)
@@ -414,8 +414,6 @@ def test_lists_are_looked_into_before_the_reply_where_the_client_waits(
         """
         C: MAIL FROM:<a@x.test>
         S: 250 2.1.0 <a@x.test>... Sender ok
-        C: RCPT TO:<loop@mx.test>
-        S: 554 5.4.6 aliasing/forwarding loop broken
         C: RCPT TO:<list@mx.test>
         S: 553 5.0.0 <a@b... Unbalanced '<'
         """,
@@ -423,20 +421,20 @@ def test_lists_are_looked_into_before_the_reply_where_the_client_waits(
 
 
 def test_lists_are_looked_into_later_where_it_does_not(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "aliases").write_text("list: ann, <a@b\nloop: back\nback: loop\nus: ann, bob\n")
+    (tmp_path / "aliases").write_text("list: ann, <a@b\nus: ann, bob\n")
     head = HEAD.replace("F=lsDFMPnq", "F=lsDFMPnqA")
     options = f"O AliasFile={tmp_path}/aliases\nO DontBlameSendmail=TrustStickyBit\n"
     mta = run(f"{options}O DeliveryMode=q\n", head=head)
     with smtplib.SMTP("127.0.0.1", mta.port, "client.test", timeout=20) as client:
-        named = ["list@mx.test", "us", "loop", "ann"]
+        named = ["list@mx.test", "us", "ann"]
         assert client.sendmail("x@x.test", named, b"Subject: one\r\n\r\nbody\r\n") == {}
     (entry,) = Spool(mta.spool).entries()
-    assert [one.address for one in entry.targets] == ["<a@b", "ann", "bob", "loop"]
+    assert [one.address for one in entry.targets] == ["<a@b", "ann", "bob"]
     router = RuleRouter(RuleEngine(parse_cf(head + options)))
     failed = {
         one.target.address: str(one.error) for one in router.deliver(entry, b"\n") if one.error
     }
-    assert failed == {"<a@b": "Unbalanced '<'", "loop": "aliasing/forwarding loop broken"}
+    assert failed == {"<a@b": "Unbalanced '<'"}
 
 
 def test_vrfy_and_expn_take_lists(run: Run, tmp_path: Path) -> None:
