@@ -338,6 +338,7 @@ def test_no_command_makes_anything_that_is_roots(
         "mta newaliases",
         "digest send",
         "notice test",
+        "report send",
         "dkim check",
         "known show",
         "rules weigh",
