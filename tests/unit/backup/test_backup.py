@@ -109,6 +109,17 @@ def test_all_comes_back(
     assert shown(site) == before
 
 
+def _arrive(config: Path, stop: Any, began: Any) -> None:
+    """Keep messages, as a daemon does, until told to stop."""
+    store = Store(load(config).quarantine)
+    for number in itertools.count():
+        if stop.is_set():
+            break
+        store.put(new(f"during{number}"))
+        began.set()
+    store.close()
+
+
 def test_while_mail_arrives(
     site: Settings,
     tmp_path: Path,
@@ -116,23 +127,14 @@ def test_while_mail_arrives(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """What was kept before is there, and what came meanwhile is there whole or not at all."""
-    # A process of its own, as the daemon is: SQLite's locks are those of a process.
-    processes = multiprocessing.get_context("fork")
+    # A process of its own, as the daemon is: SQLite's locks are those of a process. Not forked: a
+    # lock that another thread of this one holds would be held there for ever.
+    processes = multiprocessing.get_context("spawn")
     stop, began = processes.Event(), processes.Event()
-
-    def arrive() -> None:
-        store = Store(site.quarantine)
-        for number in itertools.count():
-            if stop.is_set():
-                break
-            store.put(new(f"during{number}"))
-            began.set()
-        store.close()
-
-    daemon = processes.Process(target=arrive)
+    daemon = processes.Process(target=_arrive, args=(site.source, stop, began))
     daemon.start()
     try:
-        assert began.wait(60)
+        assert began.wait(300)
         archive = tmp_path / "a.tar.gz"
         status, out, _ = filterd(monkeypatch, capsys, "backup", archive, "--config", site.source)
     finally:
