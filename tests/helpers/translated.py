@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2.ext import babel_extract
 
 from filterd.digest.links import EXPIRED, NOT_VALID
-from filterd.web import app, identity
+from filterd.web import app, identity, proof
 from filterd.web.own_words import OWN_WORDS
 from filterd.web.pages import account, held, login
 
@@ -37,7 +37,7 @@ def in_code() -> Iterator[str]:
     yield from (app.NO_STORE, identity.TOO_OLD)
     yield from (NOT_VALID, EXPIRED, held.GONE)
     yield from (login.WRONG, login.WRONG_CODE, login.TOO_OLD, login.NOT_NOW)
-    yield from (account.WRONG, account.WRONG_CODE, account.DIFFERENT, account.THE_SAME)
+    yield from (proof.WRONG, proof.NOT_NOW, account.WRONG_CODE, account.DIFFERENT, account.THE_SAME)
 
 
 def texts() -> list[str | tuple[str, str]]:

@@ -44,7 +44,7 @@ LOOKS = LEARN | PINS | {"rescan", "senders", "greylist", "requests"}
 ALL = set(ACTIONS)
 DECIDES = {"delete", "undelete", "release-ham"}
 DELETES = {"delete", "undelete"}
-FOR_ADMINS = {"download-part", "status", "trace", "dmarc", "lists", "rates"}
+FOR_ADMINS = {"download-part", "status", "trace", "dmarc", "lists", "rates", "accounts"}
 
 
 @pytest.fixture
@@ -594,6 +594,7 @@ def test_what_asks_first_and_what_can_be_for_everybody() -> None:
     assert {name for name, one in ACTIONS.items() if one.for_everybody} == {"allow", "block"}
     assert {name for name, one in ACTIONS.items() if one.together} == {"spam", "ham"}
     assert set(BULK) == ALL - {
+        "accounts",
         "rescan",
         "download",
         "download-part",
