@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import jinja2
 from starlette.requests import Request
@@ -43,6 +43,14 @@ def _finalize(value: object) -> object:
     return printable(value, lines=True) if type(value) is str else value
 
 
+def _in_url(value: object) -> str:
+    """Text, or a mapping, for the query of a link. A text of strangers may hold lone surrogates,
+    which no charset has; they become question marks."""
+    if isinstance(value, dict):
+        return urlencode(value, errors="replace")
+    return quote(str(value), safe="/", errors="replace")
+
+
 _environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_FOLDER / "templates"),
     autoescape=True,
@@ -58,6 +66,7 @@ _environment.install_gettext_callables(  # type: ignore[attr-defined]  # by the 
     newstyle=True,
 )
 _environment.filters.update(
+    urlencode=_in_url,
     translated=lambda text: shown().gettext(text),
     moment=lambda seconds: shown().moment(seconds),
     number=lambda value: shown().number(value),

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from filterd.chain.verdict import Action, Failure, FailureKind, Outcome, RemovedPart, Symbol
+from filterd.config.assembly import open_recent_mail
 from filterd.config.load import load
-from filterd.message import Envelope, Recipient
+from filterd.message import Envelope, Message, Recipient
 from filterd.quarantine import GoneError, StoreError, UnknownIdError
 from filterd.quarantine.query import Query
 from filterd.review.access import ID_SHOWN, Access, MessageView
@@ -28,7 +29,7 @@ from filterd.review.rights import (
 )
 from tests.helpers.entries import new
 from tests.helpers.receiving_mta import Mta, running
-from tests.helpers.reports import revised
+from tests.helpers.reports import report, revised
 
 pytestmark = pytest.mark.slow
 
@@ -644,3 +645,21 @@ def test_each_name_does_what_it_says(name: str, called: tuple[str, dict[str, boo
     run(Do(), ["id1"], request)  # type: ignore[arg-type]
     kind = (name,) if called[0] == "list_senders" else ()
     assert calls == [(*called, (*kind, ["id1"], request))]
+
+
+def test_a_user_sees_no_copies_of_recent_mail(tmp_path: Path) -> None:
+    config = tmp_path / "filterd.toml"
+    config.write_text(
+        f'[quarantine]\nfolder = "{tmp_path}/q"\n'
+        f'[history]\nmail_hours = 1\nmail_key = "{tmp_path}/key"\n'
+    )
+    actions = ReviewActions(load(config))
+    message = Message(b"Subject: x\r\n\r\n", Envelope("a@b.example", (Recipient(JOE),)), "id1")
+    assert open_recent_mail(actions.settings).keep(message, report("id1"))
+    assert Access(actions, BOB, "web").entry("id1").id == "id1"
+    eva = Reviewer("eva", "user", recipients=frozenset({JOE}))
+    with pytest.raises(UnknownIdError):
+        Access(actions, eva, "web").entry("id1")
+    with pytest.raises(UnknownIdError):
+        Access(actions, eva, "web").data("id1")
+    actions.store.close()

@@ -200,6 +200,13 @@ def test_what_it_was_and_from_whom(site: Site) -> None:
     assert "The history begins" in page
 
 
+@pytest.mark.parametrize("sender", ["caf\udce9@a.test", "\ud800@a.test", "\x00\u202e@a.test"])
+def test_a_sender_of_no_charset_does_not_end_the_page(site: Site, sender: str) -> None:
+    noted(site, {"action": "reject", "sender": sender})
+    site.log_in()
+    assert "@a.test 1 1" in counted(site)
+
+
 def test_what_is_counted_is_shown_again_and_then_counted_anew(site: Site) -> None:
     noted(site, {"action": "accept"})
     site.log_in()
