@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filterd.rules.captures import matching_of
 from filterd.rules.conf.rule import EvalTest, MetaTest, Rule, RuleProblem, RuleSet
 from filterd.rules.evals.registry import Function
 from filterd.rules.metas import Metas
 from filterd.rules.pattern_cache import PatternCache
 from filterd.rules.patterns import TooMuchWork
-from filterd.rules.tests import Matching, NotUsable, matching_of, patterns_of
+from filterd.rules.tests import Matching, NotUsable, patterns_of
 from filterd.rules.tests_together import Together
 from filterd.rules.view.view import View
 
@@ -171,7 +172,9 @@ class CompiledRules:
         """What one rule matches, and where: the number of a paragraph, the name of a field. Empty
         for rules without a pattern."""
         one = self._matching.get(name)
-        return [] if one is None else list(one.places(view, SHOWN))
+        if one is None:
+            return []
+        return [(place, text[start:end]) for place, text, (start, end) in one.places(view, SHOWN)]
 
     def _asked(self, rule: Rule, view: View) -> int:
         assert isinstance(rule.test, EvalTest)

@@ -18,6 +18,7 @@ from filterd.rules.conf.rule import (
 )
 from filterd.rules.evals import uri_detail
 from filterd.rules.patterns import Compiled, PatternError, compile_pattern
+from filterd.rules.patterns.compiled import Span
 from filterd.rules.patterns.texts import PatternTexts
 from filterd.rules.view.parts import PartView
 from filterd.rules.view.view import View
@@ -55,13 +56,18 @@ class Matching(ABC):
             self._compiled = compile_pattern(self.pattern)
         return self._compiled
 
+    @property
+    def wider(self) -> Matching:
+        """A rule of the same kind whose pattern matches wherever this one hits."""
+        return self
+
     @abstractmethod
     def count(self, view: View) -> int:
         """How often the rule hits."""
 
     @abstractmethod
-    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
-        """What it matches, and where."""
+    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes, Span]]:
+        """Where it matches: what it looks at, with a name for people, and the place in it."""
 
 
 class InText(Matching):
@@ -78,10 +84,10 @@ class InText(Matching):
             return int(self.compiled.is_in(texts, self._skip))
         return self.compiled.count_in(texts, self.limit, self._skip)
 
-    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
+    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes, Span]]:
         texts = texts_of(view, self.kind)
-        for number, (start, end) in self.compiled.places(texts, limit, self._skip):
-            yield f"{self.kind} {number}", texts.items[number][start:end]
+        for number, span in self.compiled.places(texts, limit, self._skip):
+            yield f"{self.kind} {number}", texts.items[number], span
 
 
 class InHeader(Matching):
@@ -111,11 +117,11 @@ class InHeader(Matching):
             return int(self.compiled.search(text) is not None)
         return self.compiled.count(text, self.limit)
 
-    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
+    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes, Span]]:
         text = self.text(view)
         name = ":".join((self.key[0], *self.key[1]))
-        for start, end in () if self.negated else self.compiled.spans(text, limit):
-            yield name, text[start:end]
+        for span in () if self.negated else self.compiled.spans(text, limit):
+            yield name, text, span
 
 
 class Exists(Matching):
@@ -129,10 +135,10 @@ class Exists(Matching):
     def count(self, view: View) -> int:
         return int(view.header(self._test.field, self._test.modifiers) is not None)
 
-    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
+    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes, Span]]:
         value = view.header(self._test.field, self._test.modifiers)
         if value is not None and limit:
-            yield self._test.field, value
+            yield self._test.field, value, (0, len(value))
 
 
 class InUriDetail(Matching):
@@ -147,10 +153,10 @@ class InUriDetail(Matching):
     def count(self, view: View) -> int:
         return int(uri_detail.find(view, self._test.conditions) is not None)
 
-    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
+    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes, Span]]:
         found = uri_detail.find(view, self._test.conditions)
         if found is not None and limit:
-            yield "uri", found
+            yield "uri", found, (0, len(found))
 
 
 class InMimeHeader(Matching):
@@ -215,10 +221,10 @@ class InMimeHeader(Matching):
                 break
         return count
 
-    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes]]:
+    def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes, Span]]:
         for number, value in self._values(view):
-            for start, end in () if self.negated else self.compiled.spans(value, limit):
-                yield f"part {number}", value[start:end]
+            for span in () if self.negated else self.compiled.spans(value, limit):
+                yield f"part {number}", value, span
 
 
 def matching_of(rule: Rule) -> Matching:

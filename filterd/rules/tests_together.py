@@ -39,9 +39,14 @@ class Together:
         part_fields: dict[Hashable, list[InMimeHeader]] = defaultdict(list)
         self._each: list[Matching] = []
         self._exists: dict[bytes, list[Matching]] = defaultdict(list)
+        # Rules that are tried in place of those whose pattern says when.
+        self._narrower: dict[Matching, Matching] = {}
         for one in rules:
-            if isinstance(one, InText):
-                texts[one.kind].append(one)
+            wider = one.wider
+            if isinstance(wider, InText):
+                texts[wider.kind].append(wider)
+                if wider is not one:
+                    self._narrower[wider] = one
             elif isinstance(one, InHeader):
                 fields[one.looked_at].append(one)
             elif isinstance(one, InMimeHeader) and not one.tells_absence:
@@ -64,7 +69,8 @@ class Together:
         for group in self._groups:
             found += group.waiting(view)
         at: dict[int, list[Matching]] = defaultdict(list)
-        for one in found:
+        for waiting in found:
+            one = self._narrower.get(waiting, waiting)
             at[one.rule.priority].append(one)
         return at
 

@@ -32,8 +32,9 @@ class View(TextView):
     """One message with the options of a rule set.
 
     hits: how often each rule hit so far, for eval tests that ask. notes: what eval tests remember
-    of this message, each plugin under a key of its own. tests_network: whether tests may ask others
-    (DNS lists). kind: of the rule whose eval test runs.
+    of this message, each plugin under a key of its own. tags: what named groups of patterns took
+    out of the message, by name. tests_network: whether tests may ask others (DNS lists). kind: of
+    the rule whose eval test runs.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class View(TextView):
         self.tests_network = tests_network
         self.hits: dict[str, int] = {}
         self.notes: dict[str, object] = {}
+        self.tags: dict[str, tuple[bytes, ...]] = {}
         self.kind = RuleKind.BODY
         self._values: dict[tuple[str, tuple[str, ...]], tuple[bytes, ...]] = {}
         self._headers: dict[tuple[str, tuple[str, ...]], bytes | None] = {}
