@@ -75,7 +75,7 @@ class Rules:
         view = View(message, loaded.rule_set.options, tests_network=self.settings.use_network)
         if self.settings.use_network:
             lookups = DnsLookups(self._services.resolver)
-            dns_questions.begin(view, loaded.rule_set.rules.values(), lookups)
+            dns_questions.begin(view, loaded.asking, lookups)
         known = frozenset(symbol.name for symbol in message.symbols)
         rules = loaded.rule_set.rules
         symbols = tuple(

@@ -19,6 +19,7 @@ from filterd.rules.checker import CompiledRules
 from filterd.rules.conf.read import read
 from filterd.rules.conf.rule import Option, Rule, RuleProblem, RuleSet
 from filterd.rules.evals import gathered
+from filterd.rules.evals.dns_questions import asking
 from filterd.rules.evals.missing import MISSING_TESTS
 
 log = logging.getLogger(__name__)
@@ -32,13 +33,15 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Rules in force, with their scores of one set. problems: lines that were left out. broken: why
-    these are the last good rules, and not those of the files; `""` where they are."""
+    """Rules in force, with their scores of one set. problems: lines that were left out. asking: the
+    rules that may ask the DNS. broken: why these are the last good rules, and not those of the
+    files; `""` where they are."""
 
     rules: CompiledRules
     rule_set: RuleSet
     score_set: int
     problems: tuple[RuleProblem, ...]
+    asking: tuple[Rule, ...] = ()
     broken: str = ""
 
 
@@ -177,4 +180,5 @@ def _compiled(
         use_network=bool(score_set & USE_NETWORK),
         cache=settings.cache,
     )
-    return Loaded(rules, rule_set, score_set, (*rule_set.problems, *rules.problems))
+    problems = (*rule_set.problems, *rules.problems)
+    return Loaded(rules, rule_set, score_set, problems, asking(rule_set.rules.values()))

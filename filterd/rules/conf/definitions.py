@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from filterd.rules.conf.dns_answer import wanted_answer
 from filterd.rules.conf.eval_names import PLUGINS, TESTS
 from filterd.rules.conf.lines import LineError, quoted, text_of
 from filterd.rules.conf.meta import compile_meta
@@ -63,6 +64,9 @@ _RECORDS = frozenset(
     b"ANY A AAAA MX TXT PTR NAPTR NS SOA CERT CNAME DNAME DHCID HINFO MINFO RP HIP IPSECKEY KX LOC "
     b"GPOS SRV OPENPGPKEY SSHFP SPF TLSA URI CAA CSYNC".split()
 )
+
+_ASKED = frozenset(b"ANY A AAAA MX TXT PTR NS CNAME".split())
+"""Types that the resolver knows."""
 
 
 def definition(word: str, value: bytes) -> tuple[str, Test]:
@@ -237,5 +241,9 @@ def _askdns(rest: bytes) -> EvalTest:
     wrong = [one for one in kinds.split(b",") if one not in _RECORDS]
     if wrong:
         raise LineError(f"{quoted(wrong[0])!r} is not a type of DNS records")
+    if not _ASKED.intersection(kinds.split(b",")):
+        raise LineError(f"filterd does not ask for records of the type {text_of(kinds)}")
+    if found[3] is not None:
+        wanted_answer(found[3])
     answer = () if found[3] is None else (text_of(found[3]),)
     return EvalTest(RuleKind.HEADER, "askdns", (text_of(found[1]), text_of(kinds), *answer))

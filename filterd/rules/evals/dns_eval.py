@@ -6,10 +6,11 @@ Source: Mail::SpamAssassin::Conf(3), `check_rbl`; RFC 5782.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from filterd.resolver.answer import DnsStatus, RecordType
-from filterd.rules.evals.dns_questions import is_meant, questions_of
+from filterd.rules.conf.rule import EvalTest, Rule
+from filterd.rules.evals.dns_questions import Question, asks, is_meant, questions_of
 from filterd.rules.evals.people import from_addresses
 from filterd.rules.evals.registry import Plugin
 from filterd.rules.view.domains import is_host_name
@@ -92,6 +93,22 @@ def _is_listed(view: View, asked: list[str], kind: RecordType, subtest: str | No
     if questions is None or is_off(view):
         return False
     return any(is_meant(record, subtest, kind) for record in questions.answers(asked, kind))
+
+
+@asks("check_rbl")
+def _first_questions(view: View, rule: Rule) -> Iterator[Question]:
+    assert isinstance(rule.test, EvalTest)
+    questions = questions_of(view)
+    if questions is None or len(rule.test.arguments) < 2:
+        return
+    kind = RecordType.TXT if rule.test.function == "check_rbl_txt" else RecordType.A
+    name, zone = rule.test.arguments[0], rule.test.arguments[1].rstrip(".")
+    questions.sets.setdefault(name, (zone, kind))
+    for one in names(view, name, zone):
+        yield one, kind
+
+
+asks("check_rbl_txt")(_first_questions)
 
 
 @PLUGIN.test("check_rbl")

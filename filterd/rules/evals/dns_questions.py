@@ -8,13 +8,14 @@ would have said is not known: that is not a hit.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 from typing import Protocol
 
 from filterd.resolver.answer import DnsAnswer, RecordType
-from filterd.rules.conf.rule import EvalTest, Rule
+from filterd.rules.conf.rule import EvalTest, Option, Rule
+from filterd.rules.evals.address_lists import of_options
 from filterd.rules.evals.arguments import pattern
 from filterd.rules.view.view import View
 
@@ -34,14 +35,41 @@ class Lookups(Protocol):
         """What was answered; asks where that was not done before."""
 
 
+Question = tuple[str, RecordType]
+Asking = Callable[[View, Rule], Iterable[Question]]
+
+_ASKING: dict[str, Asking] = {}
+"""What an eval test asks, by its name."""
+
+
+def asks(function: str) -> Callable[[Asking], Asking]:
+    """Decorates what says which questions a rule with that eval test has for a message, as far as
+    they are known before any answer is."""
+
+    def register(asking: Asking) -> Asking:
+        _ASKING[function] = asking
+        return asking
+
+    return register
+
+
 @dataclass(slots=True)
 class RuleDnsQuestions:
     """The questions of one message. sets: zone and type by the name of the set, for
-    `check_rbl_sub`. flags: of rules by their names."""
+    `check_rbl_sub`. flags: of rules by their names. rest: rules that may ask more once others have
+    set their tags. is_begun: what can be asked at the beginning is under way."""
 
     lookups: Lookups
     sets: dict[str, tuple[str, RecordType]] = field(default_factory=dict)
     flags: dict[str, Mapping[str, str]] = field(default_factory=dict)
+    rest: list[Rule] = field(default_factory=list)
+    is_begun: bool = False
+
+    def start_rest(self, view: View) -> None:
+        """Ask what could not be asked before tags were set, for all rules at once."""
+        if self.rest:
+            rules, self.rest = self.rest, []
+            self.lookups.start_all(one for rule in rules for one in _asked(view, rule))
 
     def answers(self, names: Iterable[str], kind: RecordType) -> Iterator[str]:
         """The records of all these names, TXT as Latin-1."""
@@ -59,27 +87,45 @@ def questions_of(view: View) -> RuleDnsQuestions | None:
     return found if isinstance(found, RuleDnsQuestions) else None
 
 
-def begin(view: View, rules: Iterable[Rule], lookups: Lookups) -> None:
-    """Start what the rules will want to know of a message."""
-    # They need the questions, so they cannot be imported above.
-    from filterd.rules.evals import dns_eval, uridnsbl  # noqa: PLC0415
+def asking(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    """Those of a rule set that may ask the DNS."""
+    return tuple(
+        rule
+        for rule in rules
+        if isinstance(rule.test, EvalTest)
+        and rule.test.function in _ASKING
+        and (rule.is_part or any(rule.scores))
+    )
 
+
+def begin(view: View, rules: Iterable[Rule], lookups: Lookups) -> None:
+    """Start what the rules, those of `asking`, will want to know of a message."""
     found = RuleDnsQuestions(lookups)
     view.notes[_KEY] = found
-    wanted: list[tuple[str, RecordType]] = []
+    wanted: list[Question] = []
     for rule in rules:
-        test = rule.test
-        if not isinstance(test, EvalTest) or not (rule.is_part or any(rule.scores)):
-            continue
         found.flags[rule.name] = rule.flags
-        if test.function in ("check_rbl", "check_rbl_txt") and len(test.arguments) > 1:
-            kind = RecordType.TXT if test.function == "check_rbl_txt" else RecordType.A
-            name, zone = test.arguments[0], test.arguments[1].rstrip(".")
-            found.sets.setdefault(name, (zone, kind))
-            wanted += [(one, kind) for one in dns_eval.names(view, name, zone)]
-        elif test.function == "check_uridnsbl" and test.arguments:
-            wanted += uridnsbl.first_questions(view, test.arguments[0], rule.flags)
+        questions = _asked(view, rule)
+        wanted += questions
+        if not questions:
+            found.rest.append(rule)
     lookups.start_all(wanted)
+    found.is_begun = True
+
+
+def _asked(view: View, rule: Rule) -> list[Question]:
+    assert isinstance(rule.test, EvalTest)
+    asking = _ASKING.get(rule.test.function)
+    return [] if asking is None else list(asking(view, rule))
+
+
+def _words(options: tuple[Option, ...]) -> frozenset[str]:
+    return frozenset(word.lower() for option in options for word in option.value.split())
+
+
+def skipped_domains(view: View) -> frozenset[str]:
+    """Domains and hosts that no list is asked about (`uridnsbl_skip_domain`)."""
+    return of_options(view, "uridnsbl_skip_domain", _words)
 
 
 def is_meant(record: str, subtest: str | None, kind: RecordType) -> bool:

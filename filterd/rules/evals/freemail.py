@@ -13,6 +13,11 @@ from filterd.rules.conf.rule import Option
 from filterd.rules.evals.address_lists import address_list, of_options
 from filterd.rules.evals.arguments import pattern
 from filterd.rules.evals.globs import Globs
+from filterd.rules.evals.mail_addresses import (
+    addresses_in,
+    links_to_addresses,
+    text_addresses,
+)
 from filterd.rules.evals.people import from_addresses
 from filterd.rules.evals.registry import Plugin
 from filterd.rules.view.view import View
@@ -36,19 +41,6 @@ DEFAULTS = {
 
 LINKS_LIMIT, ADDRESSES_LIMIT = 20, 40
 """Addresses in links, and all together, that are read in a message."""
-
-USER_LIMIT = 64
-"""Octets before the `@` (RFC 5321 §4.5.3.1.1)."""
-
-_ATOM = rb"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]"
-_USER_BACKWARDS = re.compile(rb"%b++(?:\.%b++)*+" % (_ATOM, _ATOM))
-_AN_ATOM = re.compile(_ATOM)
-_HOST = re.compile(
-    rb"((?:[a-z0-9](?:[a-z0-9-]{0,59}[a-z0-9])?\.){1,4})([a-z0-9-]+)(?!\.[a-z0-9])", re.I
-)
-_IN_LINK = re.compile(rb"<?https?://\S{0,255}(?:@|%40)\S{0,255}", re.I)
-# `<ann@example.org>`, and `ann@example.org wrote:`.
-_QUOTED = re.compile(rb">|\s{1,10}(?!(?:fa(?:x|csi)|tel|phone|e?-?mail))[a-z]{2,11}:", re.I)
 
 # Nobody's mailbox at a free mailer.
 _NOBODY = re.compile(
@@ -100,48 +92,12 @@ def _is_freemail(view: View, address: bytes) -> bool:
     return domain in domains or domain in globs
 
 
-def addresses_in(view: View, text: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """The addresses in a text that end in a known top-level domain, each with where it stands."""
-    at = text.find(b"@")
-    while at >= 0:
-        start = _user(text, at)
-        host = _HOST.match(text, at + 1) if start < at else None
-        if host is not None and view.domains.is_top(host[2].decode("ascii")):
-            yield text[start : host.end()].lower(), start, host.end()
-        at = text.find(b"@", at + 1)
-
-
-def _user(text: bytes, at: int) -> int:
-    """Where the name before an `@` begins; the `@` itself if there is none."""
-    first = max(at - USER_LIMIT, 0)
-    found = _USER_BACKWARDS.match(text[first:at][::-1])
-    if found is None:
-        return at
-    start = at - found.end()
-    if start == first and first and _AN_ATOM.match(text, first - 1):
-        # It goes on before: of a name that is too long, what is behind a dot.
-        return text.find(b".", start, at) + 1 or at
-    return start
-
-
 def _in_links(view: View) -> Iterator[bytes]:
-    for uri, detail in view.uri_detail.items():
-        if uri[:7].lower() == b"mailto:" and "a" in detail.types and "parsed" not in detail.types:
-            for address, start, _ in addresses_in(view, uri[7:]):
-                if start == 0:
-                    yield address
-                break
-
-
-def _in_text(view: View) -> Iterator[bytes]:
-    for paragraph in view.body:
-        if b"@" not in paragraph:
-            continue
-        text = _IN_LINK.sub(b" ", paragraph)
-        for address, start, end in addresses_in(view, text):
-            is_link = text[max(start - 7, 0) : start].lower() == b"mailto:"
-            if is_link or _QUOTED.match(text, end) is None:
-                yield address
+    for text in links_to_addresses(view):
+        for address, start, _ in addresses_in(view, text):
+            if start == 0:
+                yield address.lower()
+            break
 
 
 def _collected(view: View) -> dict[bytes, None]:
@@ -150,8 +106,8 @@ def _collected(view: View) -> dict[bytes, None]:
         found[address] = None
         if len(found) >= LINKS_LIMIT:
             break
-    for address in _in_text(view):
-        found[address] = None
+    for address in text_addresses(view, in_links=False, quoted=False):
+        found[address.lower()] = None
         if len(found) >= ADDRESSES_LIMIT:
             break
     return found

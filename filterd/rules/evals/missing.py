@@ -19,22 +19,18 @@ _SHORT_LINKS = "would fetch links of the message over HTTP: filterd never follow
 _CIRCUIT = "filterd always weighs all rules: nothing is skipped on one hit"
 _ACCESS = "reads sendmail's access database: the MTA and filter `locallists` do this here"
 _OLD_LISTS = "asks lists in a way that no stock rule uses; `check_rbl` and its kin are done"
-_NETWORK = "needs to ask which network an address belongs to"
 _COUNTRY = "needs a database of countries and networks that filterd does not read"
 
 MISSING_PLUGINS: Mapping[str, str] = MappingProxyType(
     {
         _PREFIX + name: reason
         for name, reason in {
-            "ASN": _NETWORK,
             "AWL": _HISTORY,
             "AccessDB": _ACCESS,
-            "AskDNS": "`askdns` lines put together DNS questions from a message's tags",
             "AutoLearnThreshold": "when the classifier learns by itself is a setting of `bayes`",
             "DCC": _DCC,
             "DecodeShortURLs": _SHORT_LINKS,
             "ExtractText": "runs programs of the site on attachments; filter `parts` reads them",
-            "HashBL": "asks lists for hashes of addresses and attachments",
             "P595Body": "an experiment of SpamAssassin's that no rule uses",
             "PhishTag": "changes links in the message: filterd hands on bodies as they came",
             "Pyzor": _PYZOR,
@@ -64,11 +60,8 @@ _TESTS: dict[str, str] = {
     " redir_url_redir",
     _CIRCUIT: "check_shortcircuit",
     _COUNTRY: "check_uri_local_bl",
-    _NETWORK: "check_asn",
     _OLD_LISTS: "check_rbl_accreditor check_rbl_headers check_rbl_ns_from check_rbl_rcvd",
     _ACCESS: "check_access_database",
-    "asks lists for hashes of what it finds in the message": "check_hashbl_emails"
-    " check_hashbl_uris check_hashbl_bodyre check_hashbl_tag check_hashbl_attachments",
 }
 
 MISSING_TESTS: Mapping[str, str] = MappingProxyType(

@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from filterd.message.address import canonical_domain
 from filterd.message.authentication import AuthResult, DkimCheck
+from filterd.rules.evals import asn
 from filterd.rules.evals.authentication import known
 from filterd.rules.view.ip_text import reverse
 from filterd.rules.view.received import Relay
@@ -35,7 +36,8 @@ def tag_values(view: View, name: str) -> tuple[bytes, ...]:
     elif base in _OF_MESSAGE:
         found = _OF_MESSAGE[base](view)
     else:
-        found = ()
+        asn.set_tags(view)
+        found = view.tags.get(base, ())
     octets = (
         one.encode("utf-8", "surrogateescape") if isinstance(one, str) else one for one in found
     )

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
 import pytest
 
 from filterd.message.envelope import Client, Envelope
 from filterd.message.message import Message
-from filterd.resolver.answer import DnsAnswer, DnsStatus, Record, RecordType
+from filterd.resolver.answer import Record, RecordType
 from filterd.rules.conf.rule import EvalTest, Option, Origin, Rule, RuleKind
 from filterd.rules.evals import dns_eval, uridnsbl
 from filterd.rules.evals.dns_questions import begin, is_meant
 from filterd.rules.view.view import View
+from tests.unit.rules.dns_zone import Zone
 
 TESTS = dns_eval.PLUGIN.tests | uridnsbl.PLUGIN.tests
 HERE = Origin("local.cf", 1)
-
-
-class Zone:
-    """A DNS in memory; it remembers what was asked in time, and what only when it was needed."""
-
-    def __init__(self, records: Mapping[str, Record]) -> None:
-        self.records = records
-        self.started: set[tuple[str, RecordType]] = set()
-        self.late: set[tuple[str, RecordType]] = set()
-
-    def start_all(self, questions: Iterable[tuple[str, RecordType]]) -> None:
-        self.started.update(questions)
-
-    def answer(self, name: str, kind: RecordType) -> DnsAnswer:
-        if (name, kind) not in self.started:
-            self.late.add((name, kind))
-        found = self.records.get(f"{name} {kind}")
-        if found is None:
-            return DnsAnswer(DnsStatus.NXDOMAIN)
-        return DnsAnswer(DnsStatus.FOUND, (found,))
 
 
 MESSAGE = (
@@ -158,8 +137,54 @@ def test_a_link_whose_name_server_is_in_a_list() -> None:
     assert hits(asked(Zone(records), by_server, **line), by_server)
     by_address = rule("SBL", "check_uridnsbl", "SBL", a="")
     assert not hits(asked(Zone(records), by_address, **line), by_address)
-    itself: dict[str, Record] = {"bad.com A": "198.51.100.1"} | records
+    itself: dict[str, Record] = {"www.bad.com A": "198.51.100.1"} | records
     assert hits(asked(Zone(itself), by_address, **line), by_address)
+
+
+def test_the_address_in_a_link_is_not_one_of_a_name_server() -> None:
+    one = rule("SBL", "check_uridnsbl", "SBL")
+    zone = Zone({"99.2.0.192.zen.example A": "127.0.0.2"})
+    assert not hits(asked(zone, one, uridnssub="SBL zen.example. A 127.0.0.2"), one)
+    assert hits(asked(zone, one, urirhssub="SBL zen.example. A 127.0.0.2"), one)
+
+
+# An option, what its list is asked about, and whether that is listed.
+BY_SERVERS_NAME = {
+    "urinsrhssub": "crime.com.dbl.example",
+    "urifullnsrhssub": "ns7.crime.com.dbl.example",
+}
+
+
+@pytest.mark.parametrize("option", BY_SERVERS_NAME)
+def test_a_link_whose_name_servers_name_is_in_a_list(option: str) -> None:
+    records: dict[str, Record] = {"bad.com NS": "ns7.crime.com"}
+    one = rule("NS", "check_uridnsbl", "NS")
+    line = {option: "NS dbl.example. A 127.0.1.2"}
+    zone = Zone(records | {f"{BY_SERVERS_NAME[option]} A": "127.0.1.2"})
+    view = asked(zone, one, **line)
+    assert ("bad.com", RecordType.NS) in zone.started
+    assert hits(view, one)
+    assert zone.late == set()
+    other = next(name for key, name in BY_SERVERS_NAME.items() if key != option)
+    assert not hits(asked(Zone(records | {f"{other} A": "127.0.1.2"}), one, **line), one)
+
+
+ANSWERS = {
+    "127.0.1.2": "127.0.1.2",
+    "8": "127.0.1.12",
+    "0x04": "127.0.1.12",
+    "127.0.1.2-127.0.1.9": "127.0.1.9",
+    "127.0.1.0/255.255.255.0": "127.0.1.200",
+}
+
+
+@pytest.mark.parametrize("wanted", ANSWERS)
+def test_numbers_that_a_line_wants(wanted: str) -> None:
+    one = rule("URIBL", "check_uridnsbl", "URIBL")
+    line = {"urirhssub": f"URIBL dbl.example. A {wanted}"}
+    for record, expected in ((ANSWERS[wanted], True), ("127.0.2.1", False), ("198.0.1.12", False)):
+        zone = Zone({"bad.com.dbl.example A": record})
+        assert hits(asked(zone, one, **line), one) is expected, record
 
 
 def test_no_client_no_question() -> None:
