@@ -28,7 +28,7 @@ _ESCAPED = re.compile(rb"\\.", re.DOTALL)
 CAPTURE = re.compile(r"\(\?P?[<'][A-Z]")
 """The beginning of a group whose text other rules use: `(?<NAME>...)`."""
 
-TEMPLATE = re.compile(r"(?<!\\)%\{([A-Z][A-Z0-9]*+(?:_[A-Z0-9]++)*+(?:\([^)}]*+\))?)\}")
+TEMPLATE = re.compile(r"(?<!\\)%\{([A-Z][A-Z0-9]*+(?:_[A-Z0-9]++)*+(?:\([^(){}]*+\))?)\}")
 """Where the text of such a group goes: `%{NAME}`."""
 
 

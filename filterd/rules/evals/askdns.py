@@ -28,7 +28,7 @@ PLUGIN = Plugin("Mail::SpamAssassin::Plugin::AskDNS")
 QUESTIONS = 20
 """Names that one rule asks for in a message."""
 
-_TAG = re.compile(r"_([A-Z][A-Z0-9]{0,63}(?:_[A-Z0-9]{1,63}){0,8}(?:\([^)]{0,127}\))?)_")
+_TAG = re.compile(r"_([A-Z][A-Z0-9]{0,63}(?:_[A-Z0-9]{1,63}){0,8}(?:\([\w.:-]{0,80}\))?)_", re.A)
 
 _CODES = {
     DnsStatus.FOUND: 0,
