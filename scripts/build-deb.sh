@@ -77,7 +77,7 @@ main()
 END
 chmod 755 "$tree/usr/bin/filterd"
 
-for unit in filterd.service filterd-web.service filterd-backup.service filterd-backup.timer; do
+for unit in filterd{,-web,-release,-backup}.service filterd-{web,release}.socket filterd-backup.timer; do
   install -D -m 644 "packaging/$unit" "$tree/usr/lib/systemd/system/$unit"
 done
 sed -i '/^# Install as/d' "$tree"/usr/lib/systemd/system/*
@@ -100,6 +100,7 @@ install -D -m 644 packaging/debian/lintian-overrides "$tree/usr/share/lintian/ov
 cp README.md sendmail.mc.snippet "$doc"
 cp packaging/debian/copyright "$doc"
 cp -R docs "$doc/docs"
+install -D -m 644 -t "$doc/examples" packaging/filterd-web.no-network.conf
 
 mkdir "$tree/DEBIAN"
 size=$(du -sk --exclude=DEBIAN "$tree" | cut -f1)

@@ -43,7 +43,8 @@ from filterd.mailfiles.corpora import read_messages
 from filterd.mailfiles.mail_file import CorpusError
 from filterd.message import Message
 from filterd.message.line_ends import with_crlf
-from filterd.ops.control import ControlError, ask
+from filterd.ops.control import ask
+from filterd.ops.json_socket import AskError
 from filterd.system.display import to_the_second
 
 OUTCOMES = 100
@@ -100,7 +101,7 @@ def _failed(loaded: Settings) -> dict[str, dict[str, Any]]:
     running, or not for us to ask."""
     try:
         told = ask(loaded, "failed").get("failed")
-    except ControlError:
+    except AskError:
         return {}
     return {one["digest"]: one for one in told} if isinstance(told, list) else {}
 

@@ -99,8 +99,16 @@ def _chosen_for_service() -> dict[str, Mapping[str, Any]]:
         "quarantine": {"folder": layout.QUARANTINE},
         "filters.bayes": {"models": layout.MODELS},
         "filters.senders": {"file": layout.HOME / "senders.list"},
+        **_release_service(),
         **_chain(local_clamd()),
     }
+
+
+def _release_service() -> dict[str, Mapping[str, Any]]:
+    """The pages ask the service for releases, where its unit is installed."""
+    if any((folder / layout.RELEASE_UNIT).exists() for folder in layout.UNITS):
+        return {"web": {"release_socket": layout.RELEASE_SOCKET}}
+    return {}
 
 
 def _trial(folder: Path) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 
 from filterd.cli.common import ConfigOption, Exit, JsonOption, emit, fail, settings
-from filterd.ops.control import RELOAD_SECONDS, ControlError, RequestRefusedError, ask
+from filterd.ops.control import RELOAD_SECONDS, ask
+from filterd.ops.json_socket import AskError, RequestRefusedError
 
 
 def reload(config: ConfigOption = None, as_json: JsonOption = False) -> int:
@@ -20,7 +21,7 @@ def reload(config: ConfigOption = None, as_json: JsonOption = False) -> int:
         answer = ask(loaded, "reload", RELOAD_SECONDS)
     except RequestRefusedError as error:
         fail(str(error), Exit.CONFIG)
-    except ControlError as error:
+    except AskError as error:
         fail(f"{error}; is the daemon running, and is it yours to ask?", Exit.UNAVAILABLE)
     if as_json:
         emit(answer)

@@ -54,6 +54,13 @@ class WebSettings:
     upload_megabytes: Annotated[
         int, Gt(0), Le(1024), Doc("largest message, in MiB, that may be uploaded to be scanned")
     ] = 50
+    release_socket: Annotated[
+        Path | None,
+        Doc(
+            "unix socket of `filterd quarantine release-service`, which hands mail that is "
+            "released in the pages to the MTA; unset: the pages do that themselves"
+        ),
+    ] = None
     sendmail_macros: Annotated[
         Path | None,
         Doc(

@@ -33,7 +33,6 @@ from filterd.config.network import worker_processes
 from filterd.daemon import file_watch, report_runner
 from filterd.daemon.apply import ACTIONS
 from filterd.daemon.autolearn_runner import LOOK_INTERVAL, Lessons
-from filterd.daemon.control import Control
 from filterd.daemon.failures import FailedMail
 from filterd.daemon.file_watch import FileWatch, look_at
 from filterd.daemon.libmilter import (
@@ -51,6 +50,7 @@ from filterd.history import History
 from filterd.history.recent_mail import RecentMailUpkeep
 from filterd.ops.control import RELOAD_SECONDS, control_path
 from filterd.ops.folders import check_folders
+from filterd.ops.json_socket import JsonSocket
 from filterd.ops.logs import MessageLog, configure
 from filterd.quarantine.upkeep import RETRY_INTERVAL, Upkeep
 from filterd.system.address import AddressError
@@ -251,7 +251,7 @@ class Daemon:
     def _open_control(self) -> None:
         """Be there for `filterd status` and `reload`; mail does not wait for that."""
         path = control_path(self._settings)
-        self._control = Control(
+        self._control = JsonSocket(
             path,
             {
                 "status": lambda _request: self._monitor.to_json(self._service),

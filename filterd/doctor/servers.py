@@ -13,7 +13,8 @@ from filterd.config.network import worker_processes
 from filterd.doctor.findings import Finding, Level
 from filterd.filters.bayes.settings import BayesSettings
 from filterd.history import HistoryError
-from filterd.ops.control import ControlError, ask
+from filterd.ops.control import ask
+from filterd.ops.json_socket import AskError
 from filterd.ops.scanners import PROBE_SECONDS
 from filterd.ops.status import (
     daemon_status,
@@ -21,6 +22,7 @@ from filterd.ops.status import (
 )
 from filterd.quarantine import Store, StoreError
 from filterd.quarantine.caution import ADVICE
+from filterd.system.address import ListenAddress
 
 OLD_MODEL = 90
 """Days without a lesson after which that is said: docs/figures/accuracy.md, on drift."""
@@ -39,7 +41,7 @@ def daemon(settings: Settings) -> Iterator[Finding]:
         return
     try:
         told = ask(settings, "status", PROBE_SECONDS)
-    except ControlError as error:
+    except AskError as error:
         yield Finding(
             Level.WARN,
             "daemon",
@@ -220,8 +222,28 @@ def _history(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def _release_service(settings: Settings) -> Iterator[Finding]:
+    path = settings.web.release_socket
+    if path is None:
+        return
+    try:
+        ListenAddress.parse(f"unix:{path}").reach(PROBE_SECONDS)
+    except OSError as error:
+        yield Finding(
+            Level.WARN,
+            "release",
+            f"{path}: {error.strerror or error}",
+            "nothing can be released in the pages; `systemctl enable --now "
+            "filterd-release.socket`, or start `filterd quarantine release-service`",
+        )
+    else:
+        yield Finding(Level.OK, "release", f"{path} listens")
+
+
 def release(settings: Settings) -> Iterator[Finding]:
-    """Whether the MTA for releases greets; nothing is said to it but QUIT."""
+    """Whether the MTA for releases greets; nothing is said to it but QUIT. And whether the service
+    that the pages ask for releases is there."""
+    yield from _release_service(settings)
     host, port = settings.quarantine.release_host, settings.quarantine.release_port
     try:
         with socket.create_connection((host, port), PROBE_SECONDS) as peer:

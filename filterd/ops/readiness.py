@@ -11,7 +11,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from filterd.config.load import Settings
-from filterd.ops.control import ControlError, ask
+from filterd.ops.control import ask
+from filterd.ops.json_socket import AskError
 from filterd.ops.scanners import PROBE_SECONDS, clamd_places, scanner_status
 from filterd.ops.status import daemon_status
 from filterd.quarantine import Store, StoreError
@@ -51,7 +52,7 @@ def readiness(settings: Settings, store: Store) -> Readiness:
 def _has_workers(settings: Settings) -> bool:
     try:
         told = ask(settings, "status", PROBE_SECONDS)
-    except ControlError as error:
+    except AskError as error:
         log.warning("not ready: %s", error)
         return False
     workers = told.get("workers")

@@ -20,8 +20,9 @@ from filterd.config.assembly import open_history
 from filterd.config.load import Settings
 from filterd.config.processes import DaemonSettings
 from filterd.history import HistoryError, HistoryQuery
-from filterd.ops.control import ControlError, ask
+from filterd.ops.control import ask
 from filterd.ops.dns_lists import dns_list_status
+from filterd.ops.json_socket import AskError
 from filterd.ops.scanners import (
     PROBE_SECONDS,
     ClamdStatus,
@@ -218,7 +219,7 @@ def _asked(
     """The same with what the daemon says of itself."""
     try:
         told = ask(settings, "status", PROBE_SECONDS)
-    except ControlError as error:
+    except AskError as error:
         return dataclasses.replace(daemon, silent=str(error)), filters
     names = [f.name for f in dataclasses.fields(DaemonStatus) if f.name in told]
     daemon = dataclasses.replace(daemon, **{name: told[name] for name in names})

@@ -31,11 +31,14 @@ from filterd.quarantine import GoneError, Store, StoreError, UnknownIdError, rel
 from filterd.quarantine.journal import What
 from filterd.quarantine.release import Form, ReleaseError, Releaser, ReleaseRequest
 from filterd.quarantine.store import removed_part
+from filterd.review.release_service import ask_to_release
 from filterd.review.taught_by_daemon import ask_to_learn, may_write
 from filterd.system.display import hours, size, utc
 from filterd.workers.sandbox import SandboxError, scan
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from filterd.chain.report import ScanReport
     from filterd.quarantine.entry import Entry
 
@@ -86,8 +89,10 @@ class ActionRequest:
 class ReviewActions:
     """What can be done with the kept mail of one site, and with copies of its recent mail."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, release_socket: Path | None = None) -> None:
+        """release_socket: that of the service that is asked to release; None: it is done here."""
         self.settings = settings
+        self._release_socket = release_socket
         self.store = Store(settings.quarantine)
         self._recent = open_recent_mail(settings)
 
@@ -123,8 +128,11 @@ class ReviewActions:
     def release(self, ids: Sequence[str], request: ActionRequest) -> list[ActionResult]:
         """Hand messages to the MTA for their recipients, or for others.
 
-        Raises UnknownIdError, StoreError.
+        Raises UnknownIdError, StoreError, and ActionError if the service that releases for this
+        process did not.
         """
+        if self._release_socket is not None:
+            return ask_to_release(self._release_socket, ids, request)
         releaser = Releaser(self.store)
         results = []
         for id in ids:

@@ -10,21 +10,29 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filterd.config.load import ConfigError, Settings, load
 from filterd.filters.bayes.settings import BayesSettings
-from filterd.ops.control import LEARN_SECONDS, ControlError, RequestRefusedError, ask
+from filterd.ops.control import LEARN_SECONDS, ask
+from filterd.ops.json_socket import AskError, RequestRefusedError
 from filterd.quarantine import StoreError, UnknownIdError
-from filterd.system.bounded import json_value
+from filterd.system.bounded import JsonForm, json_object, json_value
 
 if TYPE_CHECKING:
     from filterd.review.actions import ActionRequest, ActionResult
 
-_RESULT = {"id": str, "ok": bool, "words": str, "detail": dict}
-_LESSON = {"class": str, "ids": list, "who": str, "source": str, "note": str, "own_models": list}
+_RESULT: JsonForm = {"id": str, "ok": bool, "words": str, "detail": dict}
+_LESSON: JsonForm = {
+    "class": str,
+    "ids": [str],
+    "who": str,
+    "source": str,
+    "note": str,
+    "own_models": [str],
+}
 
 
 def may_write(folder: Path) -> bool:
@@ -53,26 +61,16 @@ def ask_to_learn(
     }
     try:
         answer = ask(settings, "learn", LEARN_SECONDS, lesson=lesson)
-        return [ActionResult(**_checked(one, _RESULT)) for one in answer["results"]]
+        return [ActionResult(**json_object(one, _RESULT)) for one in answer["results"]]
     except RequestRefusedError as error:
         raise ActionError(str(error)) from error
-    except ControlError as error:
+    except AskError as error:
         raise ActionError(
             "the model cannot be taught now: it may not be written here, and the daemon, which "
             f"does it, did not answer: {error}"
         ) from error
     except (KeyError, TypeError, ValueError) as error:
         raise ActionError("the daemon's answer about what was learned is malformed") from error
-
-
-def _checked(value: Any, form: Mapping[str, type]) -> dict[str, Any]:
-    """A JSON object with just these keys, of these types. Raises ValueError."""
-    if not isinstance(value, dict) or value.keys() != form.keys():
-        raise ValueError(f"expected an object with {', '.join(form)}")
-    for name, kind in form.items():
-        if not isinstance(value[name], kind):
-            raise ValueError(f"{name}: expected {kind.__name__}")
-    return value
 
 
 def _learn(config: Path | None, data: bytes) -> dict[str, Any]:
@@ -84,12 +82,9 @@ def _learn(config: Path | None, data: bytes) -> dict[str, Any]:
     )
 
     try:
-        lesson = _checked(json_value(data), _LESSON)
+        lesson = json_object(json_value(data), _LESSON)
         if lesson["class"] not in ("spam", "ham"):
             raise ValueError("class: expected spam or ham")
-        for key in ("ids", "own_models"):
-            if not all(isinstance(one, str) for one in lesson[key]):
-                raise ValueError(f"{key}: expected strings")
     except ValueError as error:
         return {"error": f"malformed request to learn: {error}"}
     try:

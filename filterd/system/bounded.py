@@ -15,6 +15,7 @@ import os
 import re
 import stat
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -94,6 +95,26 @@ def json_value(data: bytes | str) -> Any:
     if text.count("[") + text.count("{") > NESTING_LIMIT:
         _check_nesting(text)
     return json.loads(text)
+
+
+JsonForm = Mapping[str, type | list[type[str]]]
+"""Keys of an object and their types; `[str]` is an array of strings."""
+
+
+def json_object(value: Any, form: JsonForm) -> dict[str, Any]:
+    """A value of JSON as an object with just these keys, of these types. Raises
+    ValueError, which names the key."""
+    if not isinstance(value, dict) or value.keys() != form.keys():
+        raise ValueError(f"expected an object with {', '.join(form)}")
+    for name, kind in form.items():
+        if isinstance(kind, list):
+            if not isinstance(value[name], list) or not all(
+                isinstance(one, str) for one in value[name]
+            ):
+                raise ValueError(f"{name}: expected an array of strings")
+        elif not isinstance(value[name], kind):
+            raise ValueError(f"{name}: expected {kind.__name__}")
+    return value
 
 
 def _check_nesting(text: str) -> None:

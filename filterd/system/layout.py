@@ -56,6 +56,14 @@ FOLDERS = (
 
 SOCKET = "unix:/run/filterd/filterd.sock"
 
+RELEASE_SOCKET = Path("/run/filterd-release.sock")
+"""What filterd-release.socket listens on: where the pages ask for releases."""
+
+RELEASE_UNIT = "filterd-release.socket"
+
+UNITS = (Path("/etc/systemd/system"), Path("/usr/lib/systemd/system"))
+"""Where systemd looks for units of administrators and of packages."""
+
 REPAIR = "filterd init --system"
 """The command that makes what is missing, and gives the service what is its own."""
 

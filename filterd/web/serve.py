@@ -14,6 +14,8 @@ import socket
 import uvicorn
 
 from filterd.config.load import Settings
+from filterd.message.envelope import ip
+from filterd.system.sockets import given_socket
 from filterd.web.app import create_app
 from filterd.web.forwarded import believed
 from filterd.web.guard import ConnectionLimits, Guard
@@ -39,7 +41,8 @@ def serve(settings: Settings) -> int:
     """Serve until SIGTERM. Raises OSError if the address is not available."""
     web = settings.web
     os.umask(0o077)
-    listener = socket.create_server(
+    given = given_socket((str(ip(web.listen)), web.port), "listen, port of [web]")
+    listener = given or socket.create_server(
         (web.listen, web.port),
         family=socket.AF_INET6 if ":" in web.listen else socket.AF_INET,
         backlog=128,

@@ -55,7 +55,7 @@ class WebState:
     def __init__(self, settings: Settings) -> None:
         web = settings.web
         self.settings = settings
-        self.actions = ReviewActions(settings)
+        self.actions = ReviewActions(settings, web.release_socket)
         self.accounts = Accounts(accounts_path(settings))
         self.tokens = TokenFile(tokens_path(settings))
         self.sessions = WebSessions(web.idle_minutes * 60, web.session_hours * 3600)

@@ -28,7 +28,8 @@ import httpx
 from filterd.config.assembly import open_history
 from filterd.history import HistoryError, HistoryQuery
 from filterd.lab import samples
-from filterd.ops.control import ControlError, ask
+from filterd.ops.control import ask
+from filterd.ops.json_socket import AskError
 from tests.helpers.locks import locks_on
 from tests.helpers.milter import Gone, MilterClient
 from tests.helpers.process import Program, answers, folder, free_port
@@ -245,7 +246,7 @@ class Torture:
         if event == "reload":
             try:
                 ask(self.site.settings, "reload", 60.0)
-            except ControlError as error:
+            except AskError as error:
                 self._disagree(f"reload: {error}")
         elif event == "fsck --rebuild":
             self._rebuilding.set()

@@ -59,6 +59,7 @@ org_name = "Example"
 email = "reports@mx.example"
 [web]
 port = {web}
+release_socket = "{store}/run/release"
 url = "http://127.0.0.1"
 [filters.bayes]
 models = "{store}/models"
@@ -83,7 +84,7 @@ R$*		$#local $: $1
 Mlocal, P=/bin/true, F=lsA, A=true $u
 """
 
-SERVERS = [("run",), ("web",), ("mta", "run")]
+SERVERS = [("run",), ("web",), ("mta", "run"), ("quarantine", "release-service")]
 """They stay until they are told to end, and have tests of their own below."""
 
 ID = "ID"
@@ -433,6 +434,7 @@ def test_a_server_gives_root_up(site: Site, words: tuple[str, ...]) -> None:
         ("run",): lambda: listens(site.store / "run" / "s"),
         ("web",): lambda: answers(int(site.values["web"])),
         ("mta", "run"): lambda: answers(int(site.values["mta"])),
+        ("quarantine", "release-service"): lambda: listens(site.store / "run" / "release"),
     }
     command = [sys.executable, "-m", "filterd", *words, f"--config={site.config}"]
     program = Program(command, site.folder, {"NOTIFY_SOCKET": ""})

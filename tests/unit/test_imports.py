@@ -135,7 +135,7 @@ BROAD = {
     "workers/forked.py": "a fork server ends here",
     "workers/forkserver.py": "a worker ends here; a filter that cannot start",
     "workers/stage_server.py": "a thread of a stage process: nobody waits for it longer",
-    "daemon/control.py": "whoever asks is told of an internal error",
+    "ops/json_socket.py": "whoever asks is told of an internal error",
     "daemon/monitor.py": "the message has its answer already",
     "daemon/stages.py": "the same, where filters are told of it",
     "system/periodic.py": "the next run goes on",

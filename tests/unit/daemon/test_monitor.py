@@ -24,7 +24,6 @@ from filterd.chain.report import Arrival
 from filterd.cli.app import _command
 from filterd.config.assembly import open_history
 from filterd.config.load import ConfigError, load
-from filterd.daemon.control import QUESTION_LIMIT
 from filterd.daemon.exporter import Exporter, MetricsError
 from filterd.daemon.stats import BUCKETS, Stats
 from filterd.doctor import servers
@@ -39,7 +38,8 @@ from filterd.message.authentication import (
     DmarcCheck,
     SpfCheck,
 )
-from filterd.ops.control import ControlError, RequestRefusedError, ask, control_path
+from filterd.ops.control import ask, control_path
+from filterd.ops.json_socket import QUESTION_LIMIT, AskError, RequestRefusedError
 from filterd.ops.status import status
 from filterd.workers.codec import decode_report
 from tests.helpers.daemon import PLUGIN, NewDaemon, RunningDaemon
@@ -134,8 +134,8 @@ LESSON: dict[str, object] = {
     [
         (None, f"{NO_LESSON}expected an object with class, ids, who, source, note"),
         ({**LESSON, "more": 1}, f"{NO_LESSON}expected an object with class, ids"),
-        ({**LESSON, "ids": "id1"}, f"{NO_LESSON}ids: expected list"),
-        ({**LESSON, "ids": [1]}, f"{NO_LESSON}ids: expected strings"),
+        ({**LESSON, "ids": "id1"}, f"{NO_LESSON}ids: expected an array of strings"),
+        ({**LESSON, "ids": [1]}, f"{NO_LESSON}ids: expected an array of strings"),
         ({**LESSON, "class": "eggs"}, f"{NO_LESSON}class: expected spam or ham"),
         (LESSON, "id1"),
     ],
@@ -384,9 +384,9 @@ def test_an_answer_that_is_none(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as daemon:
         daemon.bind(str(tmp_path / "s.control"))
         daemon.listen()
-        with pytest.raises(ControlError, match="no answer within"):
+        with pytest.raises(AskError, match="no answer within"):
             ask(settings, "status", 0.1)
-    with pytest.raises(ControlError, match="refused") as caught:
+    with pytest.raises(AskError, match="refused") as caught:
         ask(settings, "status")
     assert not isinstance(caught.value, RequestRefusedError)
 

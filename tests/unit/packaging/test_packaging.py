@@ -13,6 +13,7 @@ from filterd.chain.chain import ChainSettings
 from filterd.config.load import Settings
 from filterd.config.mta_lines import IN_QUEUE, postfix_lines, sendmail_line, sendmail_lines
 from filterd.config.processes import DaemonSettings, WorkerSettings
+from filterd.config.web import WebSettings
 from filterd.mta.milters.settings import InputMailFilter
 from filterd.system import layout, paths
 from tests.helpers.process import require
@@ -29,19 +30,28 @@ def unit_values(key: str) -> list[str]:
     return re.findall(rf"^{key}=(.*)$", UNIT.read_text("utf-8"), re.MULTILINE)
 
 
-SERVICES = ("filterd.service", "filterd-web.service", "filterd-backup.service")
+SERVICES = (
+    "filterd.service",
+    "filterd-web.service",
+    "filterd-release.service",
+    "filterd-backup.service",
+)
+SOCKETS = ("filterd-web.socket", "filterd-release.socket")
 
 
-@pytest.mark.parametrize("name", [*SERVICES, "filterd-backup.timer"])
+@pytest.mark.parametrize("name", [*SERVICES, *SOCKETS, "filterd-backup.timer"])
 def test_systemd_takes_the_unit(tmp_path: Path, name: str) -> None:
     program = require("systemd-analyze", "systemd")
-    # Verification looks for the program; Python stands in for it.
-    unit = tmp_path / name
-    text = (ROOT / "packaging" / name).read_text("utf-8")
-    unit.write_text(text.replace("/usr/bin/filterd", sys.executable))
+    # Verification looks for the program, Python stands in for it; and for the units it names.
+    for unit in (*SERVICES, *SOCKETS, "filterd-backup.timer"):
+        text = (ROOT / "packaging" / unit).read_text("utf-8")
+        (tmp_path / unit).write_text(text.replace("/usr/bin/filterd", sys.executable))
 
     done = subprocess.run(
-        [program, "verify", "--man=no", unit], check=False, capture_output=True, text=True
+        [program, "verify", "--man=no", tmp_path / name],
+        check=False,
+        capture_output=True,
+        text=True,
     )
 
     ours = [line for line in done.stderr.splitlines() if "filterd" in line]
@@ -98,6 +108,31 @@ def test_the_pages_may_only_read_the_models() -> None:
     assert f"\nReadOnlyPaths=-{layout.MODELS}\n" in pages
     assert layout.MODELS.parent == layout.HOME
     assert "ReadOnlyPaths" not in UNIT.read_text("utf-8")
+
+
+def test_the_sockets_are_those_of_the_settings() -> None:
+    """systemd listens where `filterd init --system` has the pages ask, and where they are found."""
+
+    def listens(name: str) -> list[str]:
+        text = (ROOT / "packaging" / name).read_text("utf-8")
+        return re.findall(r"^ListenStream=(.*)$", text, re.MULTILINE)
+
+    assert listens(layout.RELEASE_UNIT) == [str(layout.RELEASE_SOCKET)]
+    web = WebSettings()
+    assert listens("filterd-web.socket") == [f"{web.listen}:{web.port}"]
+
+
+def test_pages_without_a_network_are_confined_more(tmp_path: Path) -> None:
+    program = require("systemd-analyze", "systemd")
+    unit = tmp_path / "filterd-web.service"
+    text = (ROOT / "packaging/filterd-web.service").read_text("utf-8")
+    drop_in = (ROOT / "packaging/filterd-web.no-network.conf").read_text("utf-8")
+    unit.write_text(f"{text}\n{drop_in}")
+    options = ("--offline=yes", "--threshold=9", "--no-pager")
+    done = subprocess.run(
+        [program, "security", *options, unit], check=False, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def snippet_filter() -> InputMailFilter:
