@@ -6,7 +6,7 @@ Source: Mail::SpamAssassin::Conf(3), welcomelist_from.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 PATTERNS = 4096
@@ -23,18 +23,33 @@ def _pieces(glob: bytes) -> tuple[re.Pattern[bytes], ...]:
 
 
 class Globs:
-    """Patterns, of which one must match the whole text for it to be `in` them."""
+    """Patterns, of which one must match the whole text for it to be `in` them. Only those are tried
+    whose end, or beginning where they end with a wildcard, the text has."""
 
     def __init__(self, patterns: Iterable[bytes]) -> None:
-        self._patterns = tuple(patterns)
-        # One look at how a text ends tells nearly all of it.
-        self._ends = tuple({one.rpartition(b"*")[2].rpartition(b"?")[2] for one in self._patterns})
+        self._by_end: dict[bytes, list[bytes]] = {}
+        self._by_beginning: dict[bytes, list[bytes]] = {}
+        for one in patterns:
+            end = one.rpartition(b"*")[2].rpartition(b"?")[2]
+            if end:
+                self._by_end.setdefault(end, []).append(one)
+            else:
+                beginning = one.partition(b"*")[0].partition(b"?")[0]
+                self._by_beginning.setdefault(beginning, []).append(one)
+        self._end_sizes = sorted(set(map(len, self._by_end)))
+        self._beginning_sizes = sorted(set(map(len, self._by_beginning)))
 
     def __contains__(self, text: bytes) -> bool:
-        return text.endswith(self._ends) and any(is_all(one, text) for one in self._patterns)
+        return any(is_all(one, text) for one in self._possible(text))
+
+    def _possible(self, text: bytes) -> Iterator[bytes]:
+        for size in self._end_sizes:
+            yield from self._by_end.get(text[-size:], ())
+        for size in self._beginning_sizes:
+            yield from self._by_beginning.get(text[:size], ())
 
     def __bool__(self) -> bool:
-        return bool(self._patterns)
+        return bool(self._by_end) or bool(self._by_beginning)
 
 
 def is_in(glob: bytes, text: bytes) -> bool:

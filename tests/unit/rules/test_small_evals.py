@@ -90,6 +90,12 @@ def test_what_a_glob_is_made_of_is_found(pieces: list[bytes]) -> None:
     assert is_in(b"*".join(pieces), b"1" + b"xy".join(pieces) + b"2")
 
 
+@given(st.lists(st.text("ab*?", min_size=1, max_size=5), max_size=8), st.text("ab", max_size=6))
+def test_many_globs_are_as_each_by_itself(patterns: list[str], text: str) -> None:
+    globs = [one.encode() for one in patterns]
+    assert (text.encode() in Globs(globs)) is any(is_all(one, text.encode()) for one in globs)
+
+
 @pytest.mark.parametrize(
     ("part", "program", "misnamed"),
     [
