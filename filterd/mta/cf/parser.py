@@ -18,13 +18,13 @@ from filterd.mta.cf.host import OWN_CLASSES, Host
 from filterd.mta.cf.lines import logical_lines
 from filterd.mta.cf.mailers import BUILT_IN, MailerReader, Users, unquoted
 from filterd.mta.cf.map_arguments import map_options
-from filterd.mta.cf.marks import CALL, MACRO, octets, readable
+from filterd.mta.cf.marks import CALL, MACRO, METASYMBOLS, octets, readable
 from filterd.mta.cf.names import MAP_TYPES
 from filterd.mta.cf.option_lines import OptionReader
 from filterd.mta.cf.option_values import unit_complaints
 from filterd.mta.cf.program import HeaderCheck
 from filterd.mta.cf.queue_lines import QueueReader
-from filterd.mta.cf.rules import compile_rule
+from filterd.mta.cf.rules import compile_rule, plain_rule
 from filterd.mta.cf.tokens import TokenTables
 from filterd.mta.cf.voice import shortened
 from filterd.mta.milters.settings import EX_SOFTWARE, FilterSyntaxError, InputMailFilter
@@ -101,6 +101,7 @@ class _CfParser:
         self._ruleset: int | None = None
         self._tables: TokenTables | None = None
         self._defined: set[str] = set()
+        self._changes_marks = False
         self._options = OptionReader(self.cf, users, self._bad, self._expand)
         self._users = users
         self._host = Host()
@@ -135,6 +136,8 @@ class _CfParser:
     def line(self, number: int | None, text: str) -> None:
         """number: None for the command line."""
         self._line, self._text = number, text
+        if self._has_plain_rule(text):
+            return
         text = octets(text.partition("\0")[0])
         level = self._program.level
         marked = self._program.names.translate(text, self._bad, comments=level >= 3)
@@ -238,6 +241,7 @@ class _CfParser:
         if not code:
             return
         value = unquoted(rest[at:])[0]
+        self._changes_marks |= code in METASYMBOLS or code.isdigit()
         self._program.definitions.define(code, value)
         self._named_macro(code, value)
 
@@ -319,6 +323,17 @@ class _CfParser:
             self._bad,
         )
         self._program.rulesets[self._ruleset].rules.append(rule)
+
+    def _has_plain_rule(self, text: str) -> bool:
+        """Take over a rule that needs no look at the state of the file, most of a long one's."""
+        if text[:1] != "R" or self._ruleset is None or self._tables is None:
+            return False
+        if self._program.level < 9 or self._changes_marks:
+            return False
+        rule = plain_rule(self._line or 0, text, self._tables.rules)
+        if rule is not None:
+            self._program.rulesets[self._ruleset].rules.append(rule)
+        return rule is not None
 
     def _written(self) -> tuple[str, str]:
         """Both sides of a rule as in the file."""

@@ -1,12 +1,15 @@
 """A rule (R line) compiled, with sendmail's complaints about it; it is kept and run all the same.
 
+A rule of which there is nothing to complain is compiled when it is first used.
+
 Source: sendmail 8.17 `readcf.c`.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from filterd.mta.cf.marks import (
     ANY,
@@ -19,6 +22,7 @@ from filterd.mta.cf.marks import (
     IF,
     LOOKUP,
     LOOKUP_END,
+    METASYMBOLS,
     NOT_CLASS,
     ONE,
     REFERENCE,
@@ -44,6 +48,17 @@ _NOT_ON_LEFT = {
     LOOKUP: "$(",
     LOOKUP_END: "$)",
 }
+
+MAX_PLAIN = 250
+"""Octets of a plain rule, with which none of sendmail's limits can be met."""
+
+_PLAIN = r"[^$#\t\n\v\f\r\0\"\\]*"
+_PLAIN_RULE = re.compile(
+    rf"R({_PLAIN}(?:\$(?:[*+@-]|[=~][A-Za-z]){_PLAIN})*)\t+"
+    rf"({_PLAIN}(?:\$[1-9@:#>]{_PLAIN})*)(?:\t[^$\n\0]*)?"
+)
+_REFERENCES = re.compile(r"\$([1-9])")
+_MARKS = METASYMBOLS | {str(digit): f"{REFERENCE}{digit}" for digit in range(1, 10)}
 
 _ITEM_MARKS = (REFERENCE, RUNTIME)
 
@@ -76,15 +91,36 @@ class Replacement:
         )
 
 
-@dataclass(frozen=True, slots=True)
 class RewriteRule:
     """An R line. line: its number in the file; left, right: as written, without the comment."""
 
-    line: int
-    left: str
-    right: str
-    pattern: LeftHandSide = field(repr=False, compare=False)
-    replacement: Replacement = field(repr=False, compare=False)
+    __slots__ = ("_pattern", "_replacement", "_table", "left", "line", "right")
+
+    def __init__(
+        self,
+        line: int,
+        written: tuple[str, str],
+        compiled: tuple[LeftHandSide, Replacement] | None,
+        table: Table,
+    ) -> None:
+        """compiled: None for a rule of which nothing is to be complained: both sides are compiled
+        when they are first used."""
+        self.line = line
+        self.left, self.right = written
+        self._table = table
+        self._pattern, self._replacement = compiled or (None, None)
+
+    @property
+    def pattern(self) -> LeftHandSide:
+        if self._pattern is None:
+            self._pattern = LeftHandSide.compile(_side(marked(self.left), self._table))
+        return self._pattern
+
+    @property
+    def replacement(self) -> Replacement:
+        if self._replacement is None:
+            self._replacement = Replacement.compile(_side(marked(self.right), self._table))
+        return self._replacement
 
 
 def compile_rule(
@@ -100,7 +136,31 @@ def compile_rule(
         pattern = LeftHandSide.compile([])
     right = _side(sides[1], table)
     _check_right(right, wildcards, complain)
-    return RewriteRule(line, *written, pattern, Replacement.compile(right))
+    return RewriteRule(line, written, (pattern, Replacement.compile(right)), table)
+
+
+def plain_rule(line: int, text: str, table: Table) -> RewriteRule | None:
+    """The rule of a line (`R…`) of which sendmail says nothing, or None where that is not certain.
+
+    Such a line has sendmail's own marks only (`$*`, `$=X`, `$1` …), so it means the same at any
+    time. A file may have 100,000 of them.
+    """
+    found = _PLAIN_RULE.fullmatch(text) if len(text) <= MAX_PLAIN and text.isascii() else None
+    if found is None:
+        return None
+    left, right = found[1], found[2]
+    wildcards = left.count("$") - left.count("$@")
+    if wildcards > MAX_WILDCARDS or not left.strip() or not right.strip():
+        return None
+    if "$" in right and max(_REFERENCES.findall(right), default="") > str(wildcards):
+        return None
+    return RewriteRule(line, (left, right), None, table)
+
+
+def marked(text: str) -> str:
+    """One side of a plain rule with marks for its `$`."""
+    first, *rest = text.split("$")
+    return first + "".join([_MARKS[one[0]] + one[1:] for one in rest])
 
 
 def _side(text: str, table: Table) -> Tokens:
