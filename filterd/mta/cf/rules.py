@@ -108,7 +108,10 @@ class RewriteRule:
         self.line = line
         self.left, self.right = written
         self._table = table
-        self._pattern, self._replacement = compiled or (None, None)
+        self._pattern: LeftHandSide | None = None
+        self._replacement: Replacement | None = None
+        if compiled is not None:
+            self._pattern, self._replacement = compiled
 
     @property
     def pattern(self) -> LeftHandSide:

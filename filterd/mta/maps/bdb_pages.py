@@ -85,6 +85,9 @@ def read_meta(descriptor: int, *, is_hash: bool) -> MetaPage:
         raise NotADatabaseError(f"is not a {'hash' if is_hash else 'btree'} database")
     version, page_size, encryption, type, meta_flags = struct.unpack_from(order + "IIBBB", raw, 16)
     last_page, flags = (struct.unpack_from(order + "I", raw, at)[0] for at in (32, 48))
+    # As Berkeley DB sees it before anything else: a copy that was cut off, or has something behind.
+    if os.fstat(descriptor).st_size % (page_size or 1):
+        raise NotADatabaseError(f"is not a whole number of pages of {page_size} octets")
     if version not in (HASH_VERSIONS if is_hash else BTREE_VERSIONS):
         raise NotADatabaseError(f"has version {version}")
     if not 512 <= page_size <= 65536 or page_size & (page_size - 1):
@@ -136,11 +139,19 @@ class Pages:
             raise DamagedDatabaseError(f"page {number} of {self.meta.last_page + 1}")
         return os.pread(self._descriptor, size, number * size)
 
-    def page(self, number: int, types: tuple[int, ...]) -> BdbPage | None:
-        """A page of one of these types; None for one that was never written."""
+    def page(self, number: int, types: tuple[int, ...]) -> BdbPage:
+        """A page of one of these types."""
+        return self._checked(number, self.raw(number), types)
+
+    def bucket(self, number: int, types: tuple[int, ...]) -> Iterator[BdbPage]:
+        """The pages of a hash's bucket, of which the first may never have been written."""
         raw = self.raw(number)
-        if not raw.strip(b"\0"):
-            return None
+        if raw.strip(b"\0"):
+            first = self._checked(number, raw, types)
+            yield first
+            yield from self.chain(first.next, types)
+
+    def _checked(self, number: int, raw: bytes, types: tuple[int, ...]) -> BdbPage:
         size = self.meta.page_size
         if len(raw) < size:
             raise DamagedDatabaseError(f"page {number} is cut off")
@@ -167,8 +178,6 @@ class Pages:
                 raise DamagedDatabaseError(f"page {number} follows itself")
             seen.add(number)
             page = self.page(number, types)
-            if page is None:
-                return
             yield page
             number = page.next
 

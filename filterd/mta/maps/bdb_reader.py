@@ -54,7 +54,7 @@ class BdbDatabase:
                 yield from self._leaf_items(page)
             return
         for bucket in range(meta.max_bucket + 1):
-            for page in self._pages.chain(self._bucket_page(bucket), _HASH):
+            for page in self._bucket(bucket):
                 for index in range(0, len(page.offsets) - 1, 2):
                     key = self._hash_key(page, index)
                     for value in self._hash_values(page, index + 1):
@@ -62,15 +62,16 @@ class BdbDatabase:
 
     # Hash
 
-    def _bucket_page(self, bucket: int) -> int:
-        return bucket + self._pages.meta.spares[(bucket).bit_length()]
+    def _bucket(self, bucket: int) -> Iterator[BdbPage]:
+        first = bucket + self._pages.meta.spares[(bucket).bit_length()]
+        return self._pages.bucket(first, _HASH)
 
     def _in_hash(self, key: bytes) -> Iterator[bytes]:
         meta, value = self._pages.meta, hash_of(key)
         bucket = value & meta.high_mask
         if bucket > meta.max_bucket:
             bucket = value & meta.low_mask
-        for page in self._pages.chain(self._bucket_page(bucket), _HASH):
+        for page in self._bucket(bucket):
             for index in range(0, len(page.offsets) - 1, 2):
                 if self._hash_key(page, index) == key:
                     yield from self._hash_values(page, index + 1)
@@ -119,8 +120,6 @@ class BdbDatabase:
         number, level = self._pages.meta.root, 256
         while True:
             page = self._pages.page(number, _TREE)
-            if page is None:
-                return
             if page.level >= level:
                 raise DamagedDatabaseError(f"page {number} is not below the one above it")
             level = page.level
@@ -208,8 +207,6 @@ class BdbDatabase:
         number, level = root, 256
         while True:
             page = self._pages.page(number, types)
-            if page is None:
-                return
             if page.level >= level:
                 raise DamagedDatabaseError(f"page {number} is not below the one above it")
             level = page.level

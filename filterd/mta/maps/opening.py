@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pwd
 import re
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from filterd.mta.cf.alias_lines import alias_specs, class_trouble
 from filterd.mta.cf.config import MapLine, SendmailCf
-from filterd.mta.cf.lookup import RunTimeMacros
+from filterd.mta.cf.lookup import EX_OK, RunTimeMacros
 from filterd.mta.cf.map_arguments import MEMBER_LIMIT, map_options
 from filterd.mta.cf.map_options import MapOptions
 from filterd.mta.maps.base import BaseMap, MapError
@@ -34,6 +35,8 @@ from filterd.mta.maps.socketmap import SocketMap
 from filterd.mta.maps.system import ProgramMap, UserdbMap, UserMap
 from filterd.mta.maps.text import StabMap, TextMap
 from filterd.resolver.resolver import Resolver
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +201,18 @@ class UnsupportedMap(BaseMap):
     """A class that sendmail has and this program has not: each lookup is a temporary failure."""
 
     def _open(self) -> tuple[str, int]:
-        raise MapError(f'{self.options.type} map "{self.options.name}": class is not supported')
+        type, name = self.options.type, self.options.name
+        _log.warning("%s map %s: the class is not supported", type, name)
+        # What sendmail says where NIS and NIS+ do not run.
+        table, _, domain = self.options.file.partition("@")
+        nis = f"NIS map {table} specified, but NIS not running"
+        if domain:
+            nis = f"Cannot bind to map {table} in domain {domain}: Internal NIS error"
+        texts = {"nis": nis, "nisplus": ""}
+        failure = MapError(texts.get(type, f'{type} map "{name}": class is not supported'))
+        if type == "nisplus":
+            failure.trouble = EX_OK
+        raise failure
 
 
 def open_maps(cf: SendmailCf, macros: RunTimeMacros, site: MapSite | None = None) -> SiteMaps:

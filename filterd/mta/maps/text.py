@@ -82,8 +82,8 @@ class TextMap(ColumnMap):
             is_missing = trouble == os.strerror(errno.ENOENT)
             if not (is_missing and self.options.is_optional):
                 _log.warning("text map %s: %s: %s", name, file, trouble)
-            # sendmail tells the person who asks the system's reasons only, not its own.
-            said = trouble if is_missing else None
+            # sendmail tells the person who asks the reason only where a folder is missing.
+            said = trouble if is_missing and not Path(file).parent.exists() else None
             raise MapError(f'text map "{name}": unsafe map file {file}', said)
         return super()._open()
 
@@ -163,16 +163,20 @@ class StabMap(BaseMap):
     def _load(self) -> None:
         name, file = self.options.name, self.options.file
         owner = self._owner()
-        if trouble := trouble_with(file, owner, owner.map_checks()):
-            raise MapError(f'stab map "{name}": unsafe map file {file}', trouble)
-        try:
-            self._stamp = stamp(file)
-            self._table = read_aliases(read_regular(Path(file), SIZE_LIMIT))
-        except (OSError, ValueError) as error:
-            raise MapError(
-                f'stab map "{name}": cannot read {file}',
-                getattr(error, "strerror", "") or str(error),
-            ) from None
+        trouble = trouble_with(file, owner, owner.map_checks())
+        if not trouble:
+            try:
+                self._stamp = stamp(file)
+                self._table = read_aliases(read_regular(Path(file), SIZE_LIMIT))
+            except (OSError, ValueError) as error:
+                trouble = getattr(error, "strerror", "") or str(error)
+        if trouble:
+            if not self.options.is_optional:
+                _log.warning("stab map %s: %s: %s", name, file, trouble)
+            # sendmail says nothing to the person who asks.
+            failure = MapError("")
+            failure.trouble = EX_OK
+            raise failure
 
     def _answer(self, key: str, arguments: Sequence[str]) -> MapAnswer:
         try:

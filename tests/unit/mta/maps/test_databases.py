@@ -233,6 +233,28 @@ def test_damage_that_shows_in_a_lookup_is_a_temporary_failure(folder: Path) -> N
     assert answer.complaint.startswith("db_map_lookup: get (key1): page ")
 
 
+@pytest.mark.parametrize("type", ["hash", "btree"])
+@pytest.mark.parametrize("change", [-700, -4095, 4], ids=["cut", "nearly a page", "more"])
+def test_a_file_that_is_no_whole_number_of_pages_is_not_opened(
+    folder: Path, type: str, change: int
+) -> None:
+    content = FILES[type]
+    (folder / "m.db").write_bytes(content[:change] if change < 0 else content + b"\0" * change)
+    answer = _look(f"Kx {type} {folder}/m", "key1")
+    assert (answer.value, answer.status) == (None, 75)
+    assert answer.complaint == f"Cannot open {type} database {folder}/m.db: Invalid argument"
+    optional = maps_of(TRUST, f"Kx {type} -o {folder}/m").find("x")
+    assert optional is not None
+    assert not optional.is_open
+
+
+def test_a_tree_whose_root_is_cut_off_is_a_temporary_failure(folder: Path) -> None:
+    (folder / "m.db").write_bytes(FILES["btree"][:4096])
+    answer = _look(f"Kx btree {folder}/m", "key1")
+    assert (answer.value, answer.status) == (None, 75)
+    assert answer.complaint == "db_map_lookup: get (key1): page 1 is cut off"
+
+
 @pytest.mark.parametrize("type", TYPES)
 def test_a_file_that_is_replaced_or_rewritten_is_opened_anew(folder: Path, type: str) -> None:
     path = folder / ("m.cdb" if type == "cdb" else "m.db")
@@ -276,6 +298,33 @@ def test_a_map_that_could_not_be_opened_is_tried_again_when_asked(folder: Path) 
     assert map.lookup("key").status == 75
     maps.retry()
     assert map.lookup("key").value == "one"
+
+
+# Files that are missing, in maps that need no database
+
+UNREADABLE = [
+    ("text FOLDER/absent", 'text map "x": unsafe map file FOLDER/absent', 70),
+    (
+        "text FOLDER/absent/x",
+        'text map "x": unsafe map file FOLDER/absent/x: No such file or directory',
+        71,
+    ),
+    ("stab FOLDER/absent", "", 0),
+    ("stab FOLDER/absent/x", "", 0),
+    ("nis hosts.byname", "NIS map hosts.byname specified, but NIS not running", 70),
+    ("nis t@dom", "Cannot bind to map t in domain dom: Internal NIS error", 70),
+    ("nisplus hosts.org_dir", "", 0),
+]
+
+
+@pytest.mark.parametrize(("line", "complaint", "trouble"), UNREADABLE)
+def test_what_is_said_of_a_map_without_its_source(
+    folder: Path, line: str, complaint: str, trouble: int
+) -> None:
+    type, file = line.split()
+    answer = _look(f"Kx {type} {file.replace('FOLDER', str(folder))}", "key")
+    assert (answer.value, answer.status, answer.trouble) == (None, 75, trouble)
+    assert answer.complaint == complaint.replace("FOLDER", str(folder))
 
 
 # Aliases
