@@ -70,6 +70,10 @@ class DeliverBy:
         """Seconds that are left when so many have passed."""
         return self.seconds - int(passed)
 
+    def is_exceeded(self, passed: float) -> bool:
+        """Whether a sender who wants to be told of late mail is to be told."""
+        return not self.returns and 0 < self.seconds <= passed
+
     def parameter(self, passed: float) -> str:
         """The parameter for the next server: `BY=87;RT`."""
         mode = ("R" if self.returns else "N") + ("T" if self.traces else "")

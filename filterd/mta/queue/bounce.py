@@ -100,12 +100,15 @@ class Bouncer:
         by = DeliverBy.of(entry.sender_parameters)
         if by is not None:
             fields += [f"Deliver-By-Date: {formatdate(entry.arrived + by.seconds, localtime=True)}"]
+        subject = _SUBJECTS[kind]
+        if kind == "delayed" and by is not None and by.is_exceeded(time.time() - entry.arrived):
+            subject = f"Warning: Delivery time ({by.seconds}s) exceeded"
         for one in reported:
             fields += ["", *_recipient_fields(one, until)]
         text = (
             f"From: Mail Delivery Subsystem <{self._author}>\n"
             f"To: {to if to == POSTMASTER else f'<{_plain(to)}>'}\n"
-            f"Subject: {_SUBJECTS[kind]}\n"
+            f"Subject: {subject}\n"
             f"Date: {formatdate(localtime=True)}\n"
             f"Message-Id: <{id}@{self._host}>\n"
             f"Auto-Submitted: auto-replied ({_REASONS[kind]})\n"

@@ -181,24 +181,20 @@ class QueueManager:
         if by is not None and by.returns and age >= by.seconds:
             reports += [failed(target, _expired(by)) for target, _ in left]
             return _AttemptOutcome([], reports, warned=True)
-        late = self._lateness(age, by, message) if left and not entry.warned else None
-        if late is None or entry.is_report:
+        is_told = entry.warned or entry.is_report
+        if not left or is_told or not self._is_late(age, by, message):
             return _AttemptOutcome(left, reports, entry.warned)
         reports += [
-            RecipientReport(target, "delayed", error, late)
+            RecipientReport(target, "delayed", error)
             for target, error in left
             if may_be_warned(sender_for(entry, target))
         ]
         return _AttemptOutcome(left, reports, warned=True)
 
-    def _lateness(self, age: float, by: DeliverBy | None, message: bytes) -> str | None:
-        """Why a message that was not delivered yet is late, in words for the report or in none;
-        None if it is not."""
+    def _is_late(self, age: float, by: DeliverBy | None, message: bytes) -> bool:
+        """Whether the sender is to hear that a message was not delivered yet."""
         patience = self._times.patience(message)
-        if patience and age >= patience:
-            return ""
-        is_late = by is not None and not by.returns and 0 < by.seconds <= age
-        return "Deliver-By notify mode" if is_late else None
+        return bool(patience and age >= patience) or (by is not None and by.is_exceeded(age))
 
     def _reports(
         self, entry: QueueEntry, told: Sequence[RecipientReport], message: bytes
@@ -265,7 +261,7 @@ class QueueManager:
 
 
 def _expired(by: DeliverBy) -> DeliveryError:
-    return DeliveryError(f"delivery time expired {by.seconds}s", temporary=False, code="5.4.7")
+    return DeliveryError(f"Delivery time ({by.seconds}s) expired", temporary=False, code="5.4.7")
 
 
 def _complain(error: SpoolError) -> None:

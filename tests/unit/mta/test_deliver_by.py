@@ -3,6 +3,7 @@ does it."""
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from email import message_from_bytes
 from typing import Any
@@ -138,14 +139,32 @@ def test_a_report_says_until_when_it_was_to_be_delivered() -> None:
 
 
 def test_a_warning_is_not_a_failure() -> None:
-    late = RecipientReport(Target("joe"), "delayed", LATER, "Deliver-By notify mode")
+    late = RecipientReport(Target("joe"), "delayed", LATER)
     receipt = RecipientReport(Target("sue"), "delivered", comment="to mailbox")
     subject, (whole, joe, sue) = fields_of(replace(ENTRY, expires=9000.0), late, receipt)
     assert subject == "Warning: could not send message yet"
     assert "Deliver-By-Date" not in whole
-    assert joe["Action"] == "delayed (Deliver-By notify mode)"
+    assert joe["Action"] == "delayed"
     assert joe["Will-Retry-Until"].startswith("Thu, 01 Jan 1970 ")
     assert (sue["Action"], sue["Status"]) == ("delivered (to mailbox)", "2.1.5")
+
+
+@pytest.mark.parametrize(
+    ("by", "subject"),
+    [
+        ("BY=120;N", "Warning: Delivery time (120s) exceeded"),
+        ("BY=120;NT", "Warning: Delivery time (120s) exceeded"),
+        ("BY=999999999;N", "Warning: could not send message yet"),
+        ("BY=-120;N", "Warning: could not send message yet"),
+        ("BY=999999999;R", "Warning: could not send message yet"),
+    ],
+)
+def test_a_warning_names_the_time_that_was_exceeded(by: str, subject: str) -> None:
+    entry = replace(ENTRY, arrived=time.time() - 121, sender_parameters=(by,))
+    found, (whole, joe) = fields_of(entry, RecipientReport(Target("joe"), "delayed", LATER))
+    assert found == subject
+    assert "Deliver-By-Date" in whole
+    assert joe["Action"] == "delayed"
 
 
 def test_who_wants_no_receipts_gets_none_and_nobody_is_told_of_the_success_of_a_report() -> None:
