@@ -13,7 +13,7 @@ _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 _WORD = re.compile(rb"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN_WORDS = re.compile(rb"(\?=)[ \t\r\n]+(=\?)")
 _NOT_ASCII_BASED = ("utf-16", "utf-32", "utf-7", "iso-2022", "hz")
-_UU_BEGIN = re.compile(rb"^begin[ \t]++[0-7]{3,4}[ \t].*$", re.MULTILINE)
+_UU_BEGIN = re.compile(rb"^begin(?:[ \t].*)?$", re.MULTILINE)
 
 
 UU_ENCODINGS = frozenset("x-uuencode uuencode x-uue uue".split())
@@ -27,10 +27,11 @@ SAMPLE_SIZE = 4096
 """Octets from which an encoding is guessed."""
 
 _BLANKS = str.maketrans("\t\r\n\v\f", "     ")
-_LETTERS_AFTER_PADDING = re.compile(rb"=\s*+[A-Za-z0-9+/]")
+_LETTERS_AFTER_PADDING = re.compile(rb"=[^A-Za-z0-9+/=]*+[A-Za-z0-9+/]")
 _BASE64_LETTERS = bytes(range(65, 91)) + bytes(range(97, 123)) + b"0123456789+/\r\n"
 _PADDING = (b"", b"=", b"==")
 _SOFT_BREAK = re.compile(rb"=[ \t]++(?=\r?\n)")
+_SOFT_BREAK_WHOLE = re.compile(rb"=[ \t]*+\r?\n")
 _NO_ESCAPE = re.compile(rb"=(?![0-9A-Fa-f]{2}|\r?\n)")
 _LOOKS_BASE64 = re.compile(rb"[A-Za-z0-9+/=\r\n]{16,}")
 
@@ -61,8 +62,9 @@ def decode_base64(body: bytes) -> bytes:
 def other_contents(body: bytes, encoding: str, content: bytes) -> tuple[bytes, ...]:
     """What other readers make of a body whose transfer encoding is broken or unknown.
 
-    Base64 goes on behind padding for some (RFC 2045 §6.8 leaves it open); an encoding that no
-    standard names is taken as none, or guessed. Empty where readers agree.
+    Base64 goes on behind padding for some (RFC 2045 §6.8 leaves it open); of quoted-printable some
+    put lines together before they look for escapes; an encoding that no standard names is taken as
+    none, or guessed. Empty where readers agree.
     """
     found: list[bytes] = []
     if encoding == "base64":
@@ -74,6 +76,10 @@ def other_contents(body: bytes, encoding: str, content: bytes) -> tuple[bytes, .
             found.append(decode_base64(body.replace(b"=", b"")))
             # Four letters at a time, whatever they are: padding has its place among them.
             found.append(decode_base64(body.replace(b"=", b"A")))
+    elif encoding == "quoted-printable":
+        if _NO_ESCAPE.search(body):
+            # Soft breaks taken out first may leave escapes that were none before.
+            found.append(binascii.a2b_qp(_SOFT_BREAK_WHOLE.sub(b"", body)))
     elif encoding not in KNOWN_ENCODINGS:
         if _LOOKS_BASE64.fullmatch(body[:SAMPLE_SIZE].rstrip()):
             found.append(decode_base64(body))
@@ -94,7 +100,8 @@ def is_plain(body: bytes, encoding: str) -> bool:
 
 
 def decode_uu(body: bytes) -> bytes:
-    """The first uuencoded file in a body; any other line ends it."""
+    """The first uuencoded file in a body; any other line ends it, or before its first line is
+    passed over."""
     begin = _UU_BEGIN.search(body)
     if begin is None:
         return body
@@ -112,7 +119,8 @@ def decode_uu(body: bytes) -> bytes:
                 try:
                     parts.append(binascii.a2b_uu(stripped[:size]))
                 except binascii.Error:
-                    break
+                    if any(parts):
+                        break
     return b"".join(parts)
 
 

@@ -16,6 +16,7 @@ from filterd.message.decoding import (
     UU_ENCODINGS,
     decode_charset,
     decode_transfer,
+    header_text,
     is_plain,
     other_contents,
 )
@@ -39,6 +40,11 @@ MESSAGE_TYPES = frozenset(
 STRUCTURAL = ("content-type", "content-transfer-encoding", "content-disposition")
 """The header fields that decide what an entity is."""
 
+
+_NAME_FIELDS = ("content-name", "x-sun-data-name")
+"""Fields of no standard, each wholly a file name to Thunderbird, where no other has one."""
+
+_FIELDS_SOUGHT = (b"\ncontent-", b"\nx-sun-data-")
 
 # Only in a reader that goes on behind a line that is not a field.
 _COLONLESS_FIELD = re.compile(
@@ -222,7 +228,8 @@ class Entity:
 
     @lazy
     def filenames(self) -> tuple[str, ...]:
-        """All names that a reader might use, decoded: `filename`, `name`, Content-Location."""
+        """All names that a reader might use, decoded: `filename`, `name`, Content-Location,
+        Content-Name, X-Sun-Data-Name."""
         fields = self._content_fields
         names: list[str] = []
         if "content-disposition" in fields:
@@ -234,6 +241,7 @@ class Entity:
             names += [_last_segment(location) for location in self.parameters.texts("url")]
         if "content-location" in fields:
             names.append(_last_segment(self._raw("content-location").decode("latin-1")))
+        names += [header_text(self._raw(field)) for field in _NAME_FIELDS if field in fields]
         return tuple(dict.fromkeys(filter(None, names))) if names else ()
 
     @property
@@ -305,7 +313,7 @@ def _walk(entity: Entity) -> Iterator[Entity]:
 
 
 def _content_fields(header: bytes, *, colonless: bool) -> dict[str, list[bytes]]:
-    """The values of the fields `Content-*` by lower-case name.
+    """The values of the fields `Content-*` and `X-Sun-Data-*` by lower-case name.
 
     colonless: a line `Content-Type text/plain` is one as well.
 
@@ -315,18 +323,19 @@ def _content_fields(header: bytes, *, colonless: bool) -> dict[str, list[bytes]]
     found: dict[str, list[bytes]] = {}
     # The line end put before it makes the first line one like the others.
     lowered = b"\n" + header.lower()
-    position = lowered.find(b"\ncontent-")
-    while position >= 0:
-        match = FIELD.match(header, position)
-        if match is None and colonless:
-            match = _COLONLESS_FIELD.match(header, position)
-        if match is not None:
-            name, value = match.groups()
-            key = name.decode("ascii").lower()
-            if key in found:
-                found[key].append(value.rstrip(b"\r"))
-            else:
-                found[key] = [value.rstrip(b"\r")]
-            position = match.end(2)
-        position = lowered.find(b"\ncontent-", position + 1)
+    for sought in _FIELDS_SOUGHT:
+        position = lowered.find(sought)
+        while position >= 0:
+            match = FIELD.match(header, position)
+            if match is None and colonless:
+                match = _COLONLESS_FIELD.match(header, position)
+            if match is not None:
+                name, value = match.groups()
+                key = name.decode("ascii").lower()
+                if key in found:
+                    found[key].append(value.rstrip(b"\r"))
+                else:
+                    found[key] = [value.rstrip(b"\r")]
+                position = match.end(2)
+            position = lowered.find(sought, position + 1)
     return found

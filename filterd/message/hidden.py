@@ -232,6 +232,9 @@ def _contents(body: bytes, encodings: str) -> Iterator[tuple[bytes, bool]]:
         content = decode_base64(letters)
         yield content, True
         yield from ((other, True) for other in other_contents(letters, "base64", content))
+        if delimiter:
+            # The line may be none that separates parts, but one that a decoder passes over.
+            yield decode_base64(body), True
     if "quoted" in encodings:
         yield decode_transfer(body, "quoted-printable"), True
     if not looks_base64:

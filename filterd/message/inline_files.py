@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import binascii
 import re
+from collections import deque
 from collections.abc import Iterator
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from filterd.message.decoding import decode_base64, decode_uu
@@ -19,14 +21,13 @@ MARKS = (b"begin", b"BinHex")
 SIZE_LIMIT = 64 << 20
 """Octets that a BinHex file may unfold to; its runs make up to 127 of one."""
 
-FOREIGN_LINES = 5
-"""Lines behind `begin` that do not belong to the file, and that some decoders pass over."""
+NAMES_LIMIT = 5
+"""Lines `begin` with nothing of a file between them whose names count."""
 
-FOREIGN_SIZE = 200
-"""Octets of one such line."""
-
-_UU = re.compile(rb"(?m)^begin[ \t]++[0-7]{3,4}[ \t]++([^\r\n]++)\r?\n")
-_UU_LINE = re.compile(rb"[!-`][ -`]{1,62}")
+_UU = re.compile(rb"(?m)^begin(?:[ \t]++([0-7]{3,4})(?=[ \t])|(?=[ \t\r\n]))([^\r\n]*+)\r?\n")
+_UU_NAME = re.compile(rb"[ \t]*+(?:[0-9]++(?:[ \t]++|\Z))?+([^\r\n]*+)")
+_UU_BEGUN = re.compile(rb"[!-`][ -`]{1,62}")
+_UU_LINE = re.compile(rb"(?m)^[!-`][ -`]{1,62}+(?=[ \t]*+\r*+$)")
 _BASE64 = re.compile(
     rb"(?m)^begin-base64[ \t]++[0-7]{3,4}[ \t]++([^\r\n]++)\r?\n([A-Za-z0-9+/=\r\n]*)"
 )
@@ -75,28 +76,31 @@ def _name(octets: bytes) -> str:
 
 
 def _uuencoded(text: bytes) -> Iterator[InlineFile]:
-    begins = []
-    for match in _UU.finditer(text):
-        first = _first_line(text, match.end())
+    names: deque[str] = deque(maxlen=NAMES_LIMIT)
+    for match, following in pairwise(chain(_UU.finditer(text), (None,))):
+        assert match is not None
+        end = following.start() if following else len(text)
+        name = _UU_NAME.match(match[2])
+        assert name is not None  # it matches nothing at all, too
+        names.append(_name(name[1]))
+        is_usual = bool(match[1] and name[1])
+        first = _first_line(text, match.end(), end, is_usual=is_usual)
         if first >= 0:
-            begins.append((match, first))
-    ends = [match.start() for match, _first in begins[1:]] + [len(text)]
-    for (match, first), end in zip(begins, ends, strict=False):
-        yield InlineFile("uuencode", _name(match[1]), decode_uu(match[0] + text[first:end]))
+            content = decode_uu(b"begin 644 x\n" + text[first:end])
+            for one in dict.fromkeys(names):
+                yield InlineFile("uuencode", one, content)
+            names.clear()
 
 
-def _first_line(text: bytes, position: int) -> int:
-    """Where the first line of the file is, -1 if there is none. Behind lines of something else only
-    one counts that has just the length that it says."""
-    if _UU_LINE.match(text, position):
-        return position
-    for _ in range(FOREIGN_LINES):
-        position = text.find(b"\n", position, position + FOREIGN_SIZE) + 1
-        if not position:
-            return -1
-        line = text[position : position + FOREIGN_SIZE].partition(b"\n")[0].rstrip(b"\r")
-        if _UU_LINE.fullmatch(line) and len(line) == 1 + ((line[0] - 32) % 64 + 2) // 3 * 4:
-            return position
+def _first_line(text: bytes, start: int, end: int, *, is_usual: bool) -> int:
+    """Where the first line of the file is, -1 if there is none. Behind lines of something else, or
+    where mode or name are missing, only one counts that has just the length that it says."""
+    if is_usual and _UU_BEGUN.match(text, start, end):
+        return start
+    for match in _UU_LINE.finditer(text, start, end):
+        line = match[0]
+        if len(line) == 1 + ((line[0] - 32) % 64 + 2) // 3 * 4:
+            return match.start()
     return -1
 
 

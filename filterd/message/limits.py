@@ -64,6 +64,15 @@ def _header(data: Buffer, entity: Entity) -> Iterator[Anomaly]:
         words = field.raw_value.count(b"=?")
         if words > ENCODED_WORDS_LIMIT and field.name.lower() not in _ADDRESSES:
             yield "HEADER_LIMIT", f"{words} encoded words in {field.name}"
+    yield from exceeded_by_parameters(entity)
+
+
+def exceeded_by_parameters(entity: Entity) -> Iterator[Anomaly]:
+    """Fields `Content-*` of an entity that are not read to their end: a name or boundary may stand
+    there."""
+    if entity.body_start - entity.start < PARAMETER_LIMIT:
+        return
+    for field in entity.header_fields:
         if not field.name.lower().startswith("content-"):
             continue
         if len(field.raw_value) > VALUE_LIMIT:

@@ -40,11 +40,19 @@ _LOOSE = re.compile(
     rb"(?i)(?:^|[\s,(])((?:(?:file)?name|boundary)[*0-9]*+)\s*+=\s*+" + _VALUE, re.DOTALL
 )
 _BEHIND_STRING = re.compile(rb"[^;]*+")
+_TOKEN = re.compile(rb"[^\s()<>@,;:\\\"/\[\]?=*]*+")
+_ENCODED_WORD = re.compile(rb"=\?[^?\s]++\?[A-Za-z]\?[^?]*+\?=")
+_WORDS = re.compile(rb"=\?\S++")
+# A string that begins within a value: some readers go on in it and end the value where it ends.
+_STRING_WITHIN = re.compile(
+    rb';\s*+([^\s=;"]++(?:[ \t]++[*0-9]++)?)\s*+=\s*+([^\s;"][^;"]*+"(?:[^"\\]++|\\.)*+)', re.DOTALL
+)
 # What stands there in the place of a parameter, but is none of the media type.
 _LOOSE_PARAMETER = re.compile(rb"[\s,][^\s=,]++\s*+=", re.DOTALL)
 _FOLD = re.compile(rb"\r?\n[ \t]")
 _ESCAPED = re.compile(rb"\\(.)", re.DOTALL)
-_SEGMENT = re.compile(r"(.+?)(?:\*(\d{1,9}))?(\*)?")
+# Behind a number some readers pass over what does not belong there.
+_SEGMENT = re.compile(r"(.+?)(?:\*(\d{1,9})(?:[^\d*][^*]*+)?+)?(\*)?")
 
 
 class Parameters:
@@ -180,6 +188,11 @@ def parse_value(raw: bytes) -> tuple[str, Parameters]:
             (name.decode("ascii").lower(), quoted or token)
             for name, quoted, token in _PLAIN_PARAMETER.findall(rest)
         ]
+        pairs += [
+            (name.decode("ascii").lower(), cut)
+            for name, _quoted, token in _PLAIN_PARAMETER.findall(rest)
+            for cut in (_cut_names(name, token) if token else ())
+        ]
         return word, Parameters(tuple(pairs[:PARAMETER_LIMIT]), is_plain=True, is_unmistakable=True)
     raw = raw[:VALUE_LIMIT]
     plain = _without_comments(raw) if b"(" in raw else raw
@@ -187,12 +200,17 @@ def parse_value(raw: bytes) -> tuple[str, Parameters]:
     if b"=" in head:
         head = _without_parameters(head)
     word = b"".join(head.split()).strip(b'"').decode("latin-1").lower()
-    pairs = _pairs(plain)
+    # Each once: looking a pair up in a list would take the square of the time.
+    pairs = dict.fromkeys(_pairs(plain))
     if plain != raw:
         # Most readers know no comments here and take a name that stands in one.
         for other in (raw, _without_comments(raw, b"")):
-            pairs += [pair for pair in _pairs(other) if pair not in pairs]
-    pairs += [pair for pair in _loose_pairs(raw) if pair not in pairs]
+            pairs.update(dict.fromkeys(_pairs(other)))
+    pairs.update(dict.fromkeys(_loose_pairs(raw)))
+    if b"=?" in raw:
+        # Some readers decode the whole field first, and parameters may come of it.
+        decoded = decode_words(_FOLD.sub(b" ", raw)).encode("utf-8", "replace")
+        pairs.update(dict.fromkeys(_pairs(decoded[:VALUE_LIMIT])))
     is_plain = not any("*" in key for key, _value in pairs)
     return word, Parameters(tuple(pairs), is_plain=is_plain) if pairs else NO_PARAMETERS
 
@@ -217,11 +235,26 @@ def _loose_pairs(raw: bytes) -> Iterator[tuple[str, bytes]]:
     for match in islice(_LOOSE.finditer(raw), PARAMETER_LIMIT):
         yield _key(match[1]), _unquoted(match[2])
     for match in islice(_PARAMETER.finditer(raw), PARAMETER_LIMIT):
+        for cut in _cut_names(match[1], match[2].strip()):
+            yield _key(match[1]), cut
+    for match in islice(_STRING_WITHIN.finditer(raw), PARAMETER_LIMIT):
+        yield _key(match[1]), _ESCAPED.sub(rb"\1", _FOLD.sub(b" ", match[2].replace(b'"', b"", 1)))
+    for match in islice(_PARAMETER.finditer(raw), PARAMETER_LIMIT):
         if match[2].startswith(b'"') and b"name" in match[1].lower():
             behind = _BEHIND_STRING.match(raw, match.end())
             if behind and behind[0].strip(b" \t\r\n)"):
                 value = match[2] + behind[0].strip()
                 yield _key(match[1]), value.replace(b'" "', b"").replace(b'"', b"")
+
+
+def _cut_names(key: bytes, value: bytes) -> Iterator[bytes]:
+    """A name that stands there without quotes, as far as it is a token (RFC 2045 §5.1), an encoded
+    word, or several: some readers take no more of it. Nothing of what has no extension then."""
+    if b"name" in key.lower():
+        for pattern in (_TOKEN, _ENCODED_WORD, _WORDS):
+            match = pattern.match(value)
+            if match and match.end() < len(value) and (pattern is not _TOKEN or b"." in match[0]):
+                yield match[0]
 
 
 def _key(name: bytes) -> str:

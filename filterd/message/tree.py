@@ -100,7 +100,7 @@ def _parts(data: Buffer, entity: Entity, delimiter: bytes) -> Iterator[tuple[int
             continue
         line_end = data.find(b"\n", after, end)
         line_end = end if line_end < 0 else line_end + 1
-        rest = bytes(data[after:line_end]).strip()
+        rest = bytes(data[after:line_end]).strip(b" \t\r\n")
         position = line_end
         if rest not in (b"", b"--"):
             entity.has_near_boundaries = True

@@ -67,6 +67,7 @@ BASE64: dict[str, object] = {
     "padding in the middle": lambda c: b"".join(padded_pieces(c, 34)),
     "each line padded": lambda c: b"\r\n".join(padded_pieces(c, 10)),
     "padding within a quantum": lambda c: coded(c)[:10] + b"=" + coded(c)[10:],
+    "garbage behind padding": lambda c: coded(c)[:3] + b"=_!" + coded(c)[3:],
     "garbage between": lambda c: b"!".join(in_lines(coded(c), 5).split(b"\r\n")),
     "blanks between": lambda c: b" \t".join(in_lines(coded(c), 5).split(b"\r\n")),
     "NUL between": lambda c: b"\0".join(in_lines(coded(c), 5).split(b"\r\n")),
@@ -96,6 +97,8 @@ QUOTED: dict[str, object] = {
     ),
     "soft breaks with blanks": lambda c: every_octet(c).replace(b"=\r\n", b"= \t\r\n"),
     "soft breaks with bare LF": lambda c: every_octet(c).replace(b"=\r\n", b"=\n"),
+    "soft break within an escape": lambda c: b"==\r\n" + every_octet(c)[1:],
+    "soft break between two digits": lambda c: every_octet(c)[:2] + b"=\r\n" + every_octet(c)[2:],
     "ends in a soft break": lambda c: every_octet(c) + b"=",
     "broken escapes behind": lambda c: every_octet(c) + b"=ZZ =4",
 }
@@ -210,6 +213,15 @@ def tricks() -> Iterator[Trick]:
         "uuencode with four digits": lambda content, name: uuencoded(content, name).replace(
             b"begin 644", b"begin 0644"
         ),
+        "uuencode with seven digits": lambda content, name: uuencoded(content, name).replace(
+            b"begin 644", b"begin 1000644"
+        ),
+        "uuencode behind ten lines": lambda content, name: uuencoded(content, name).replace(
+            b"\r\n", b"\r\nthis is a line of something else\r\n" * 10, 1
+        ),
+        "uuencode behind another begin": lambda content, name: (
+            b"begin 644 " + name + b"\r\nhello\r\n" + uuencoded(content, b"a.txt")
+        ),
         "uuencode with blanks": lambda content, name: uuencoded(content, name).replace(
             b"begin 644 ", b"begin\t644  "
         ),
@@ -234,6 +246,13 @@ def tricks() -> Iterator[Trick]:
             labelled(b"7bit", make(PROGRAM, b"evil.exe"), b"a.txt"),
             ("BANNED_PART",),
         )
+    nameless = uuencoded(PROGRAM, b"a").replace(b"begin 644 a", b"begin 644")
+    yield Trick("uuencode without a name, program", in_text(nameless), ("BANNED_PART",))
+    yield Trick(
+        "encoding x-uuencode with seven digits, program",
+        labelled(b"x-uuencode", uuencoded(PROGRAM, b"a.txt").replace(b"644", b"1000644")),
+        ("BANNED_PART",),
+    )
     yield Trick(
         "BinHex as declared",
         labelled(b"mac-binhex40", binhex(PROGRAM, b"a")),

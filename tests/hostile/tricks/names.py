@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator
 
 from tests.hostile.tricks import Trick
+from tests.hostile.tricks.structure import TEXT, attachment, base64_of, usual
 
 HEADER = b"From: a@client.example\r\nSubject: trick\r\nMIME-Version: 1.0\r\n"
 
@@ -20,6 +21,16 @@ DISPOSITIONS: dict[str, bytes] = {
     "upper case": b'ATTACHMENT; FILENAME="EVIL.EXE"',
     "unquoted": b"attachment; filename=evil.exe",
     "unquoted with blanks": b"attachment; filename=very evil.exe",
+    "unquoted, a blank and more": b"attachment; filename=evil.exe a.txt",
+    "unquoted, a tab and more": b"attachment; filename=evil.exe\ta.txt",
+    "unquoted, a comma and more": b"attachment; filename=evil.exe,a.txt",
+    "unquoted, an equals sign and more": b"attachment; filename=evil.exe=a.txt",
+    "unquoted, a star and more": b"attachment; filename=evil.exe*a.txt",
+    "unquoted, a slash and more": b"attachment; filename=evil.exe/a.txt",
+    "unquoted, a bracket and more": b"attachment; filename=evil.exe[1].txt",
+    "unquoted, a closed comment and more": b"attachment; filename=evil.exe)a.txt",
+    "string within": b'attachment; filename=a"evil.exe".txt',
+    "string within, a semicolon in it": b'attachment; filename=a.txt"; evil.exe".txt',
     "single quotes": b"attachment; filename='evil.exe'",
     "unterminated quote": b'attachment; filename="evil.exe',
     "unterminated quote, more behind": b'attachment; filename="evil.exe; size=5',
@@ -69,6 +80,9 @@ DISPOSITIONS: dict[str, bytes] = {
     "continued and plain": b'attachment; filename="a.txt"; filename*0="evil."; filename*1="exe"',
     "encoded word": b'attachment; filename="=?utf-8?b?ZXZpbC5leGU=?="',
     "encoded word, unquoted": b"attachment; filename==?utf-8?q?evil.exe?=",
+    "encoded word, unquoted, more behind": b"attachment; filename==?utf-8?q?evil=2Eexe?= a.txt",
+    "encoded word as a parameter": b"attachment; =?utf-8?q?filename=3Devil=2Eexe?=",
+    "encoded word as the value": b"=?utf-8?q?attachment=3B_filename=3Devil=2Eexe?=",
     "encoded word, unknown charset": b'attachment; filename="=?klingon?q?evil.exe?="',
     "encoded word, language": b'attachment; filename="=?utf-8*en?q?evil.exe?="',
     "encoded word, UTF-7": b'attachment; filename="=?utf-7?q?evil+AC4-exe?="',
@@ -122,6 +136,9 @@ FIELDS: dict[str, bytes] = {
     b'Content-Disposition: attachment; filename="evil.exe"\r\n',
     "blank before the colon": b'Content-Disposition : attachment; filename="evil.exe"\r\n',
     "location": b"Content-Location: evil.exe\r\n",
+    "Content-Name": b"Content-Name: evil.exe\r\n",
+    "Content-Name, encoded": b"Content-Name: =?utf-8?b?ZXZpbC5leGU=?=\r\n",
+    "X-Sun-Data-Name": b"X-Sun-Data-Name: evil.exe\r\n",
     "by type alone": b"Content-Type: application/x-msdownload\r\n",
     "by type alone, HTA": b"Content-Type: application/hta\r\n",
     "behind a broken line": b'no field here\r\nContent-Disposition: attachment; filename="evil.exe"'
@@ -167,3 +184,5 @@ def tricks() -> Iterator[Trick]:
     for name, value in LIMITS.items():
         field = b"Content-Disposition: " + value + b"\r\n"
         yield Trick(f"name: {name}", part(field), ("BANNED_PART", "HEADER_LIMIT"))
+        attached = usual(TEXT, attachment(b"a.eml", base64_of(part(field))))
+        yield Trick(f"name in attached mail: {name}", attached, ("BANNED_PART", "HEADER_LIMIT"))

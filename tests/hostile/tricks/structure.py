@@ -46,6 +46,12 @@ def usual(*parts: bytes) -> bytes:
     return multipart(b"boundary=x", body(*parts))
 
 
+def within(part: bytes, octets: bytes) -> bytes:
+    """The part with these octets behind the first letter of its content."""
+    at = part.index(b"\r\n\r\n") + 5
+    return part[:at] + octets + part[at:]
+
+
 Shape = Callable[[bytes], bytes]
 """The octets of a part that is to be hidden → the message."""
 
@@ -155,6 +161,12 @@ BOUNDARIES: dict[str, Shape] = {
     "CR CR LF": lambda part: usual(TEXT, part).replace(b"\r\n", b"\r\r\n"),
     "LF CR": lambda part: usual(TEXT, part).replace(b"\r\n", b"\n\r"),
     "bare CR before the boundary": lambda part: usual(TEXT, part).replace(b"\r\n--x", b"\r--x"),
+    "vertical tab behind the line, which is none then": lambda part: multipart(
+        b'boundary="\'"', body(TEXT, within(part, b"\r\n--'\x0b\r\n\r\n"), boundary=b"'")
+    ),
+    "form feed behind the line, which is none then": lambda part: multipart(
+        b'boundary="\'"', body(TEXT, within(part, b"\r\n--'\x0c\r\n\r\n"), boundary=b"'")
+    ),
     "octets above 127": lambda part: multipart(
         b'boundary="\xe9"', body(TEXT, part, boundary=b"\xe9")
     ),
@@ -405,3 +417,6 @@ def tricks() -> Iterator[Trick]:
             yield Trick(f"{kind}: {name}, name", shape(named), ("BANNED_PART",))
     for name, (shape, symbol) in LIMITED.items():
         yield Trick(f"limit: {name}", shape(virus), (symbol,))
+        if symbol not in ("HEADER_LIMIT", "LINE_LIMIT"):  # these hide nothing of what is in it
+            attached = usual(TEXT, attachment(b"a.eml", base64_of(shape(virus))))
+            yield Trick(f"limit in attached mail: {name}", attached, (symbol,))

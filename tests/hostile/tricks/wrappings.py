@@ -22,6 +22,7 @@ CODINGS: dict[str, Callable[[bytes, bytes], bytes]] = {
 
 DATA = bytes.fromhex("06092a864886f70d010701")
 SIGNED = bytes.fromhex("06092a864886f70d010702")
+DIGESTED = bytes.fromhex("06092a864886f70d010705")
 COMPRESSED = bytes.fromhex("060b2a864886f70d0109100109")
 ZLIB = bytes.fromhex("300d060b2a864886f70d0109100308")
 
@@ -55,8 +56,40 @@ def compressed(content: bytes) -> bytes:
     return der(0x30, COMPRESSED, der(0xA0, der(0x30, der(0x02, b"\0"), ZLIB, inner)))
 
 
+def as_it_is(content: bytes) -> bytes:
+    """CMS Data (RFC 5652 §4)."""
+    return der(0x30, DATA, der(0xA0, der(0x04, content)))
+
+
+def digested(content: bytes) -> bytes:
+    """CMS DigestedData (RFC 5652 §7)."""
+    inner = der(0x30, DATA, der(0xA0, der(0x04, content)))
+    facts = der(0x30, der(0x02, b"\0"), der(0x30), inner, der(0x04, bytes(20)))
+    return der(0x30, DIGESTED, der(0xA0, facts))
+
+
+def signed_in_nested_pieces(content: bytes) -> bytes:
+    octets = ber(0x24, ber(0x24, der(0x04, content[:50])), der(0x04, content[50:]))
+    inner = ber(0x30, DATA, ber(0xA0, octets))
+    return ber(0x30, SIGNED, ber(0xA0, ber(0x30, der(0x02, b"\1"), ber(0x31), inner, ber(0x31))))
+
+
+def in_letters(content: bytes) -> bytes:
+    """RFC 7468 §8."""
+    return (
+        b"-----BEGIN PKCS7-----\r\n" + base64_of(signed(content)) + b"\r\n-----END PKCS7-----\r\n"
+    )
+
+
 CMS: dict[str, Callable[[bytes], bytes]] = {
     "signed": signed,
+    "neither signed nor encrypted": as_it_is,
+    "with a digest": digested,
+    "signed, in pieces of pieces": signed_in_nested_pieces,
+    "signed, a length longer than need be": lambda content: signed(content).replace(
+        SIGNED, b"\6\x81" + SIGNED[1:]
+    ),
+    "signed, in letters": in_letters,
     "signed, in pieces": signed_in_pieces,
     "compressed": compressed,
     "compressed and signed": lambda content: signed(
@@ -96,6 +129,21 @@ def mbox(*messages: bytes) -> bytes:
     return b"".join(line + message + b"\r\n\r\n" for message in messages)
 
 
+def calendar(value: bytes) -> bytes:
+    return (
+        b"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:1\r\n"
+        + b"\r\n ".join(value[at : at + 70] for at in range(0, len(value), 70))
+        + b"\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+
+
+def card(value: bytes) -> bytes:
+    return b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Joe\r\n" + value + b"\r\nEND:VCARD\r\n"
+
+
+ATTACHED = b'ATTACH;ENCODING=BASE64;VALUE=BINARY;X-FILENAME="%s":%s'
+
+
 def partitioned() -> bytes:
     entry = b"\x80\0\1\0\7\xfe\xff\xff" + struct.pack("<II", 2048, 65536)
     return bytes(446) + entry + bytes(48) + b"\x55\xaa" + bytes(512)
@@ -123,6 +171,19 @@ def files() -> Iterator[tuple[str, str, bytes]]:
     package = compound(("\1Ole10Native", packaged(b"evil.vbs", b"MsgBox 1")))
     yield "package with a script in Office", "a.docx", office(word__embeddings__a_bin=package)
     yield "package in an old document", "a.doc", package
+    coded = base64.b64encode(PROGRAM)
+    yield "calendar", "a.ics", calendar(ATTACHED % (b"a.txt", coded))
+    yield "calendar without a name", "data", calendar(ATTACHED % (b"a.txt", coded))
+    yield "calendar, by name", "a.ics", calendar(ATTACHED % (b"evil.exe", b"aGVsbG8="))
+    yield (
+        "calendar in small letters",
+        "a.ics",
+        calendar(ATTACHED % (b"a", coded)).replace(b"ENCODING=BASE64", b"encoding=base64"),
+    )
+    yield "calendar in a zip", "a.zip", zipped("a.ics", calendar(ATTACHED % (b"a", coded)))
+    yield "address card", "a.vcf", card(b"KEY;ENCODING=b:" + coded)
+    yield "address card 2.1", "a.vcf", card(b"PHOTO;BASE64;JPEG:" + coded)
+    yield "address card 4", "a.vcf", card(b"PHOTO:data:image/jpeg;base64," + coded)
     yield "AppleSingle", "a.dat", apple_single(b"a.txt", PROGRAM)
     yield "AppleSingle, by name", "a.dat", apple_single(b"evil.exe", b"hello")
     yield "disk of VMware", "a.dat", b"KDMV" + bytes(600)
@@ -137,6 +198,9 @@ def files() -> Iterator[tuple[str, str, bytes]]:
 def tricks() -> Iterator[Trick]:
     for name, file_name, content in files():
         yield Trick(f"wrapped: {name}", mailed(file_name, content), ("BANNED_PART",))
+    invitation = calendar(ATTACHED % (b"a.txt", base64.b64encode(PROGRAM)))
+    part = b"Content-Type: text/calendar; method=REQUEST\r\n\r\n" + invitation
+    yield Trick("wrapped: invitation", usual(TEXT, part), ("BANNED_PART",))
     virus = usual(TEXT, attachment(b"a.txt", base64_of(OCTETS)))
     named = usual(TEXT, attachment(b"evil.exe", base64_of(b"hello")))
     for kind, make in CMS.items():

@@ -38,6 +38,7 @@ SAMPLES: dict[str, bytes] = {
     "apple": wrappings.apple_single(b"a.exe", b"hello"),
     "mbox": wrappings.mbox(messages.message(), messages.message()),
     "S/MIME": wrappings.signed_in_pieces(messages.message()),
+    "calendar": wrappings.calendar(wrappings.ATTACHED % (b"a.exe", b"aGVsbG8=")),
     "link": b"<html><a href='data:a/b;base64,%41" + b"A" * 20 + b"'>",
     "rtf": b"{\\rtf1{\\*\\template http://x}{\\object{\\*\\objdata 01}}}",
     "xml": b'<?xml version="1.0"?><w:instrText>DDE</w:instrText><w:binData>',
@@ -86,6 +87,7 @@ def test_nobody_raises(name: str, data: st.DataObject) -> None:
     assert len(zip_directory.look(octets, 10).hidden) <= 10
     list(containers.of_text(octets))
     list(containers.of_markup(octets))
+    list(containers.of_icalendar(octets))
     list(containers.of_cms(octets))
     list(containers.of_pdf(octets))
     looked_into_by_olefile(containers.of_apple, octets)

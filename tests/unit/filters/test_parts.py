@@ -186,6 +186,32 @@ def test_a_banned_part_that_no_reading_shows_holds_the_message(name: bytes, cont
     assert (verdict.action, verdict.edits) == (Action.QUARANTINE, ())
 
 
+@pytest.mark.parametrize("line", [b"\r\n-\r\n", b"\r\n--'\r\n"])
+def test_a_line_that_begins_with_a_hyphen_does_not_end_what_is_hidden(line: bytes) -> None:
+    coded = base64.b64encode(PROGRAM)
+    verdict = examined(HIDDEN % (b"a.dat", coded[:1] + line + coded[1:]))
+    assert names(verdict) == {"MIME_HIDDEN_PART"}
+    assert verdict.action is Action.QUARANTINE
+
+
+def test_what_a_mail_kept_as_a_file_holds_beyond_the_limits_is_said() -> None:
+    part = b"--x\r\n\r\nhello\r\n"
+    letter = b"MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
+    many = messages.multipart([("a.eml", letter + part * 2500 + b"--x--\r\n")])
+    assert names(examined(many)) >= {"MIME_TOO_MANY_PARTS"}
+    assert examined(many).action is Action.QUARANTINE
+    # A text of many lines like fields is no mail with a long header.
+    settings = b"Content-Type: text/plain\nDate: today\n" + b"key: value; a; b\n" * 3000
+    few = messages.multipart([("a.txt", settings), ("a.eml", letter + part + b"--x--\r\n")])
+    assert examined(few) == Verdict()
+
+
+def test_pictures_in_an_address_book_mean_nothing() -> None:
+    picture = base64.b64encode(b"\xff\xd8\xff\xe0" + bytes(200))
+    card = b"BEGIN:VCARD\r\nVERSION:3.0\r\nFN:Joe\r\nPHOTO;ENCODING=b;TYPE=JPEG:%s\r\nEND:VCARD\r\n"
+    assert examined(messages.multipart([("all.vcf", card % picture * 50)])) == Verdict()
+
+
 @pytest.mark.parametrize("code", [encodings.uuencoded, encodings.yenc, encodings.binhex])
 def test_nor_does_it_cover_a_copy_in_a_coding(code: Callable[[bytes, bytes], bytes]) -> None:
     data = messages.multipart([("run.exe", PROGRAM)]) + code(PROGRAM, b"run.exe")

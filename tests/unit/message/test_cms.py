@@ -10,7 +10,6 @@ from filterd.filters.parts.unpacking.unpack import Unpacker
 from filterd.message import Message, cms
 from tests.hostile.tricks.wrappings import (
     COMPRESSED,
-    DATA,
     ber,
     compressed,
     der,
@@ -38,7 +37,6 @@ def test_honest_signed_mail_has_a_reading_and_nothing_odd() -> None:
     [
         b"",
         b"0",
-        der(0x30, DATA, der(0xA0, der(0x04, TEXT))),
         der(0x30, COMPRESSED, der(0xA0, der(0x30, der(0x02, b"\0")))),
         signed(TEXT)[:30],
         bytes([0x30, 0x80]) * 5000,

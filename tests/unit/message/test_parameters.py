@@ -6,6 +6,7 @@ import pytest
 
 from filterd.message import Message
 from filterd.message.parameters import PARAMETER_LIMIT, parse_value
+from tests.helpers.growth import is_linear
 
 
 def names(*fields: bytes) -> tuple[str, ...]:
@@ -26,6 +27,13 @@ DISPOSITIONS: dict[bytes, tuple[str, ...]] = {
     b"attachment; filename*0*=utf-8''%C3%A4; filename*1=%41; filename*2*=%41": ("ä%41A",),
     b'attachment;\r\n\tfilename="a\r\n b.txt"': ("a b.txt",),
     # Against them, and everywhere.
+    b"attachment; filename=a.exe b.txt": ("a.exe b.txt", "a.exe"),
+    b"attachment; filename=a.exe,b.txt; x=y": ("a.exe,b.txt", "a.exe"),
+    b"attachment; filename==?utf-8?q?a=2Eexe?= b.txt": ("a.exe b.txt", "a.exe"),
+    b"attachment; filename==?utf-8?q?a=2Eexe?==b.txt": ("a.exe=b.txt", "a.exe"),
+    b'attachment; filename*0a="a."; filename*1b=exe': ("a.exe",),
+    b'attachment; filename=a"b;c.exe".txt': ('a"b', "ab;c.exe"),
+    b"attachment; =?utf-8?q?filename=3Da=2Eexe?=": ("a.exe",),
     b'attachment; filename="=?utf-8?B?w6QuZXhl?="': ("ä.exe",),
     b"attachment; filename==?iso-8859-1?Q?=E4=2Eexe?=": ("ä.exe",),
     b'attachment; filename="=?utf-8?Q?a?= =?utf-8?Q?b.exe?="': ("ab.exe",),
@@ -92,3 +100,11 @@ def test_the_word_before_the_parameters(raw: bytes, word: str) -> None:
 def test_no_more_parameters_than_the_limit_are_looked_at() -> None:
     raw = b"a/b" + b"; x=y" * (PARAMETER_LIMIT + 5)
     assert len(parse_value(raw)[1].all_raw("x")) == PARAMETER_LIMIT
+
+
+@pytest.mark.parametrize("one", [b";name=(c)%d", b";name=%d x", b';name=a"%d"b'])
+def test_many_parameters_that_are_read_in_several_ways_take_time_in_proportion(one: bytes) -> None:
+    def field(count: int) -> bytes:
+        return b"a/b" + b"".join(one % number for number in range(count))
+
+    assert is_linear(parse_value, field, 240)

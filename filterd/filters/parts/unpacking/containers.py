@@ -15,12 +15,13 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from filterd.filters.parts.unpacking import markup, pdf
+from filterd.filters.parts.unpacking import icalendar, markup, pdf
 from filterd.filters.parts.unpacking.archive import MemberTooLargeError
 from filterd.filters.parts.unpacking.kinds import HEAD_SIZE, kind_of, kinds_of
 from filterd.filters.parts.unpacking.marks import ONENOTE_FILE
 from filterd.message import Entity, Message, cms
 from filterd.message.inline_files import inline_files
+from filterd.message.limits import exceeded_by_parameters
 
 if TYPE_CHECKING:
     import olefile
@@ -76,12 +77,26 @@ class Inner(NamedTuple):
     media_type: str = ""
 
 
-def of_mail(content: bytes) -> Iterator[Inner]:
+class Unseen(NamedTuple):
+    """Why not all of a message that is kept as a file is looked at. symbol: as in
+    `Message.anomalies`; detail: what was found."""
+
+    symbol: str
+    detail: str
+
+
+_UNSEEN = frozenset(
+    "MIME_EXTERNAL MIME_PARTIAL MIME_TOO_DEEP MIME_TOO_MANY_PARTS MIME_TOO_MANY_READINGS".split()
+)
+"""Symbols of a message that say that something in it is not seen."""
+
+
+def of_mail(content: bytes) -> Iterator[Inner | Unseen]:
     """The parts of messages that are kept as a file, one or a whole mbox, in every reading."""
     return _of_mail(content, _is_no_text)
 
 
-def of_web_archive(content: bytes) -> Iterator[Inner]:
+def of_web_archive(content: bytes) -> Iterator[Inner | Unseen]:
     """All parts of a page that is kept with its images as one file (RFC 2557), the page too."""
     return _of_mail(content, lambda _entity: True)
 
@@ -97,7 +112,7 @@ def _is_no_text(entity: Entity) -> bool:
     )
 
 
-def _of_mail(content: bytes, is_wanted: Callable[[Entity], bool]) -> Iterator[Inner]:
+def _of_mail(content: bytes, is_wanted: Callable[[Entity], bool]) -> Iterator[Inner | Unseen]:
     position = 0
     lines = _MBOX_LINE.finditer(content) if content.startswith(b"From ") else iter(())
     for match in islice(lines, MESSAGE_LIMIT):
@@ -109,8 +124,12 @@ def _of_mail(content: bytes, is_wanted: Callable[[Entity], bool]) -> Iterator[In
         yield Inner(("rest.eml",), content[position:])
 
 
-def _parts(octets: bytes, is_wanted: Callable[[Entity], bool]) -> Iterator[Inner]:
+def _parts(octets: bytes, is_wanted: Callable[[Entity], bool]) -> Iterator[Inner | Unseen]:
     message = Message(octets)
+    yield from (Unseen(*anomaly) for anomaly in message.anomalies if anomaly[0] in _UNSEEN)
+    # Only these fields: a text that looks like mail may have any number of lines like fields.
+    for entity in message.walk():
+        yield from (Unseen(*anomaly) for anomaly in exceeded_by_parameters(entity))
     roots = (message.root, *(reading.root for reading in message.readings))
     leaves = (entity for root in roots for entity in root.walk() if entity.is_leaf)
     for entity in islice(leaves, FILE_LIMIT):
@@ -139,6 +158,11 @@ def of_text(content: bytes) -> Iterator[Inner]:
 def of_markup(content: bytes) -> Iterator[Inner]:
     """What links hold themselves."""
     return (Inner(*link) for link in markup.links(content))
+
+
+def of_icalendar(content: bytes) -> Iterator[Inner]:
+    """What a calendar's entries and address cards have with them."""
+    return (Inner(*found) for found in islice(icalendar.files(content), FILE_LIMIT))
 
 
 def of_pdf(content: bytes) -> Iterator[Inner]:

@@ -101,6 +101,8 @@ _MAIL_FIELD = re.compile(
     rb"|content-disposition)[ \t]*:"
 )
 
+_CALENDAR = re.compile(rb"(?i)BEGIN:[ \t]*+V(?:CALENDAR|CARD)\b")
+
 _URL = re.compile(rb"(?im)^\[InternetShortcut\]\s*$")
 
 _TAR_BLOCK = 512
@@ -170,6 +172,8 @@ def _text_kind(head: bytes) -> str:
         return markup_kind(text)
     if text[:4] == b"{\\rt":
         return "rtf"
+    if _CALENDAR.match(text):
+        return "icalendar"
     if _URL.search(text):
         return "url"
     return "mail" if _is_mail(head) else ""

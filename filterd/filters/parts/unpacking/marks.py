@@ -40,6 +40,7 @@ _BY_NAME = {
     **dict.fromkeys(("mht", "mhtml"), "mht"),
     **dict.fromkeys(("p7m", "p7z"), "cms"),
     **dict.fromkeys(MARKUP_EXTENSIONS, "html"),
+    **dict.fromkeys(("ics", "ical", "icalendar", "ifb", "vcs", "vcf", "vcard"), "icalendar"),
     "svg": "svg",
     "pdf": "pdf",
 }
@@ -50,6 +51,9 @@ _BY_TYPE = {
     "application/x-mimearchive": "mht",
     "application/pkcs7-mime": "cms",
     "application/x-pkcs7-mime": "cms",
+    "text/calendar": "icalendar",
+    "text/vcard": "icalendar",
+    "text/x-vcard": "icalendar",
     "text/html": "html",
     "application/xhtml+xml": "html",
     "application/hta": "html",

@@ -57,7 +57,9 @@ FINDING_LIMIT = 50
 _UNREADABLE = frozenset("ace alz arj disk egg installshield stuffit uc2 udf vhd wim zoo".split())
 """Kinds that hold files and that nothing here can open."""
 
-_CONTAINERS: Mapping[str, Callable[[bytes], Iterator[containers.Inner | Attachment]]] = {
+_Found = containers.Inner | containers.Unseen | Attachment
+
+_CONTAINERS: Mapping[str, Callable[[bytes], Iterator[_Found]]] = {
     "tnef": attachments,
     "mail": containers.of_mail,
     "mht": containers.of_web_archive,
@@ -69,6 +71,7 @@ _CONTAINERS: Mapping[str, Callable[[bytes], Iterator[containers.Inner | Attachme
     "svg": containers.of_markup,
     "hta": containers.of_markup,
     "text": containers.of_text,
+    "icalendar": containers.of_icalendar,
     "cms": containers.of_cms,
 }
 
@@ -328,6 +331,9 @@ class Unpacker:
         path = (*file.path, file.names[0] if file.names else "unnamed")
         try:
             for found in _CONTAINERS[kind](file.content):
+                if isinstance(found, containers.Unseen):
+                    self._note(found.symbol, f"{file.shown_path}: {found.detail}")
+                    continue
                 self._total += len(found.content)
                 if not self._count(file):
                     return
