@@ -93,5 +93,5 @@ def inline(entity: Entity) -> Iterator[Reading]:
             return
         text = entity.body
     for found in inline_files(text):
-        reason = "" if is_said else f"a file in {found.coding} within a text"
+        reason = "" if is_said or found.is_guess else f"a file in {found.coding} within a text"
         yield of_file(reason, (found.name,), found.content)

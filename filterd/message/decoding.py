@@ -13,7 +13,7 @@ _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/]")
 _WORD = re.compile(rb"=\?([^?*\s]+)(?:\*[^?\s]*)?\?([bBqQ])\?([^?]*)\?=")
 _BETWEEN_WORDS = re.compile(rb"(\?=)[ \t\r\n]+(=\?)")
 _NOT_ASCII_BASED = ("utf-16", "utf-32", "utf-7", "iso-2022", "hz")
-_UU_BEGIN = re.compile(rb"^begin(?:[ \t].*)?$", re.MULTILINE)
+_UU_BEGIN = re.compile(rb"^begin(?:[ \t].*)?\r?$", re.MULTILINE)
 
 
 UU_ENCODINGS = frozenset("x-uuencode uuencode x-uue uue".split())

@@ -45,11 +45,13 @@ _AS_BASE64 = bytes.maketrans(_BINHEX_LETTERS, _BASE64_LETTERS)
 
 
 class InlineFile(NamedTuple):
-    """coding: what it is encoded in."""
+    """coding: what it is encoded in. is_guess: where it begins stands only what few decoders take
+    for a beginning, and prose may have it too."""
 
     coding: str
     name: str
     content: bytes
+    is_guess: bool = False
 
 
 def inline_files(text: bytes) -> Iterator[InlineFile]:
@@ -88,7 +90,7 @@ def _uuencoded(text: bytes) -> Iterator[InlineFile]:
         if first >= 0:
             content = decode_uu(b"begin 644 x\n" + text[first:end])
             for one in dict.fromkeys(names):
-                yield InlineFile("uuencode", one, content)
+                yield InlineFile("uuencode", one, content, is_guess=not is_usual)
             names.clear()
 
 

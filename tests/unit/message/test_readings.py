@@ -94,3 +94,9 @@ def test_a_file_in_uuencode_is_a_riddle_unless_its_name_says_so(name: str, ambig
     message = Message(head + uuencoded(b"a.exe", b"MZ"))
     assert [reading.root.filenames for reading in message.readings] == [("a.exe",)]
     assert [name for name, _ in message.anomalies] == ["MIME_AMBIGUOUS"] * ambiguous
+
+
+def test_prose_that_looks_a_little_like_uuencode_is_no_riddle() -> None:
+    line = b"M" + b"1 2 3 4 5 " * 6
+    message = Message(b"Subject: a\r\n\r\nbegin\r\n" + line + b"\r\nend\r\n")
+    assert message.anomalies == ()

@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from filterd.message.decoding import decode_base64
 
-_FOLD = re.compile(rb"\r*\n[ \t]")
+_FOLD = re.compile(rb"\r{0,2}+\n[ \t]")
 _VALUE = re.compile(
     rb"(?im)^[a-z0-9.-]++((?:[^:\"\r\n]++|\"[^\"\r\n]*+\")*+)"
     rb":[ \t]*+(?:data:([^,\r\n]*+),)?+([A-Za-z0-9+/=_%-]{4,}+)"
