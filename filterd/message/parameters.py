@@ -188,12 +188,13 @@ def parse_value(raw: bytes) -> tuple[str, Parameters]:
             (name.decode("ascii").lower(), quoted or token)
             for name, quoted, token in _PLAIN_PARAMETER.findall(rest)
         ]
-        pairs += [
+        cuts = [
             (name.decode("ascii").lower(), cut)
             for name, _quoted, token in _PLAIN_PARAMETER.findall(rest)
             for cut in (_cut_names(name, token) if token else ())
         ]
-        return word, Parameters(tuple(pairs[:PARAMETER_LIMIT]), is_plain=True, is_unmistakable=True)
+        known = (*pairs[:PARAMETER_LIMIT], *cuts[:PARAMETER_LIMIT])
+        return word, Parameters(known, is_plain=True, is_unmistakable=True)
     raw = raw[:VALUE_LIMIT]
     plain = _without_comments(raw) if b"(" in raw else raw
     head = plain.partition(b";")[0]
@@ -201,18 +202,18 @@ def parse_value(raw: bytes) -> tuple[str, Parameters]:
         head = _without_parameters(head)
     word = b"".join(head.split()).strip(b'"').decode("latin-1").lower()
     # Each once: looking a pair up in a list would take the square of the time.
-    pairs = dict.fromkeys(_pairs(plain))
+    found = dict.fromkeys(_pairs(plain))
     if plain != raw:
         # Most readers know no comments here and take a name that stands in one.
         for other in (raw, _without_comments(raw, b"")):
-            pairs.update(dict.fromkeys(_pairs(other)))
-    pairs.update(dict.fromkeys(_loose_pairs(raw)))
+            found.update(dict.fromkeys(_pairs(other)))
+    found.update(dict.fromkeys(_loose_pairs(raw)))
     if b"=?" in raw:
         # Some readers decode the whole field first, and parameters may come of it.
         decoded = decode_words(_FOLD.sub(b" ", raw)).encode("utf-8", "replace")
-        pairs.update(dict.fromkeys(_pairs(decoded[:VALUE_LIMIT])))
-    is_plain = not any("*" in key for key, _value in pairs)
-    return word, Parameters(tuple(pairs), is_plain=is_plain) if pairs else NO_PARAMETERS
+        found.update(dict.fromkeys(_pairs(decoded[:VALUE_LIMIT])))
+    is_plain = not any("*" in key for key, _value in found)
+    return word, Parameters(tuple(found), is_plain=is_plain) if found else NO_PARAMETERS
 
 
 def _without_parameters(head: bytes) -> bytes:
