@@ -366,7 +366,10 @@ class _CfParser:
             number, after = self._program.rulesets.enter(text, self._bad)
             if number > 0:
                 name = text[: len(text) - len(after)].strip()
-                self._program.header_checks[found[1].lower()] = HeaderCheck(name, strips)
+                checks, field = self._program.header_checks, found[1].lower()
+                # What one line of a field says of comments stays with it.
+                strips = strips or (field in checks and checks[field].strips_comments)
+                checks[field] = HeaderCheck(name, strips)
         self.cf.headers.append(self._plain(rest))
 
     def _precedence(self, rest: str) -> None:

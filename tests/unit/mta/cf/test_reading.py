@@ -202,3 +202,18 @@ def test_any_lines_can_be_read_and_run(lines: list[str], typed: str) -> None:
         rewriter.run(list(tokens or []), ruleset.number)
     for rule in program.rulesets[1].rules:
         "".join(map(program.names.show, (*rule.pattern.tokens, *rule.replacement.tokens)))
+
+
+@pytest.mark.parametrize(
+    ("lines", "strips"),
+    [
+        ("HSubject: $>A\n", True),
+        ("HSubject: $>+A\n", False),
+        ("HSubject: $>A\nHsubject: $>+B\n", True),
+        ("HSubject: $>+A\nHSubject: $>B\n", True),
+        ("HSubject: $>+A\nHTo: $>B\n", False),
+    ],
+)
+def test_a_field_whose_comments_were_stripped_once_keeps_that(lines: str, strips: bool) -> None:
+    cf = parse(f"V10\nSA\nSB\n{lines}", "x.cf", no_file)
+    assert cf.program.header_checks["subject"].strips_comments == strips
