@@ -4,7 +4,7 @@
 #   base   what `make demo` wants: a compiler and libmilter for pymilter, venv, libarchive; and clamd
 #   test   base and every real server that the tests drive: sendmail, Postfix, slapd, clamav-milter, OpenDKIM,
 #          spamass-milter, c-icap, Dovecot, procmail, vacation, Redis, rspamd, and the clients swaks and
-#          msmtp
+#          msmtp; and with npm an OpenID Provider
 #
 # Each need is a file to look for, so a second run asks neither dpkg nor the network. sendmail and
 # Postfix exclude each other as packages, and slapd makes a directory of its own; these are only unpacked, below
@@ -66,6 +66,8 @@ clamav-freshclam    freshclam
 c-icap              c-icap
 libc-icap-mod-virus-scan @virus-scan
 systemd             systemd-analyze
+nodejs              node
+npm                 npm
 nsd                 nsd
 redis-server        redis-server
 valkey-server       @valkey
@@ -194,6 +196,23 @@ if [ ${#packages[@]} -gt 0 ]; then
 fi
 
 if [ "$level" = test ]; then
+  # An OpenID Provider for Node.js; the lock has the sums of all its files.
+  provider=$(cd "$(dirname "$0")/../tests/helpers/servers/oidc_provider" && pwd)
+  if command -v npm >/dev/null && ! cmp -s "$provider/package-lock.json" "$servers/oidc-provider/package-lock.json"; then
+    echo "unpacking oidc-provider into $servers/oidc-provider"
+    work=$(mktemp -d)
+    cp "$provider/package.json" "$provider/package-lock.json" "$work"
+    if (cd "$work" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null); then
+      mkdir -p "$servers"
+      rm -rf "${servers:?}/oidc-provider"
+      chmod 755 "$work"
+      mv "$work" "$servers/oidc-provider"
+    else
+      echo "setup-system: npm could not install oidc-provider for the tests" >&2
+      rm -rf "$work"
+    fi
+    work=
+  fi
   # The last file that is needed of each; the tree is moved into place whole.
   # Without root this works too where the libraries are there.
   if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then

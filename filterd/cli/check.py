@@ -57,6 +57,7 @@ def check(
     _check_lists(loaded)
     _check_notices(loaded)
     _check_ldap(loaded)
+    _check_oidc(loaded)
     times = time_warnings(loaded, Mtas(sendmail, postfix))
     warnings = [
         *times,
@@ -140,6 +141,17 @@ def _check_ldap(loaded: Settings) -> None:
 
     with reported(Exit.CONFIG, LoginUnavailableError):
         LdapLogin(loaded.ldap, users=loaded.users.enabled).check()
+
+
+def _check_oidc(loaded: Settings) -> None:
+    """End with an error where nobody could log in at the OpenID Provider."""
+    if not loaded.oidc.issuer:
+        return
+    from filterd.review.oidc_login import OidcLogin  # noqa: PLC0415
+    from filterd.review.outside_login import LoginUnavailableError  # noqa: PLC0415
+
+    with reported(Exit.CONFIG, LoginUnavailableError):
+        OidcLogin(loaded.oidc, users=loaded.users.enabled, redirect_uri="").check()
 
 
 def _of_rules(loaded: Settings) -> list[str]:

@@ -12,11 +12,12 @@ from itertools import islice
 from typing import Any, cast
 
 from filterd.client import rows
+from filterd.client.account_interface import AccountInterface
 from filterd.client.connection import ApiConnection, Value, part
 from filterd.client.site_interface import SiteInterface
 
 
-class FilterdClient(SiteInterface):
+class FilterdClient(SiteInterface, AccountInterface):
     """The REST interface of one site; see `ApiConnection` for what it is given.
 
     with FilterdClient("https://mail.example", token) as filterd:

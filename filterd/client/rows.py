@@ -143,3 +143,44 @@ class CountRow(TypedDict):
     state: str
     messages: int
     octets: int
+
+
+AccountRole = Literal["admin", "reviewer", "helpdesk", "auditor", "user"]
+AccountKind = Literal["account", "token"]
+
+
+class ReleaseRequestRow(TypedDict):
+    """A message that a recipient asks for. asked: since when. message: as `messages` has it."""
+
+    id: str
+    recipient: str
+    asked: str
+    note: str
+    message: dict[str, Any]
+
+
+class RequestAnswerRow(TypedDict):
+    """What came of an answer."""
+
+    id: str
+    recipient: str
+    ok: bool
+    words: str
+
+
+class AccountRow(TypedDict):
+    """An account or token. factor: it has a second factor."""
+
+    name: str
+    role: str
+    domains: list[str]
+    recipients: list[str]
+    made: str
+    factor: bool
+
+
+class AllAccountsRow(TypedDict):
+    """By name."""
+
+    accounts: list[AccountRow]
+    tokens: list[AccountRow]

@@ -10,11 +10,9 @@ from urllib.parse import urlsplit
 from annotated_doc import Doc
 from annotated_types import Gt, Le
 
-from filterd.message.address import checked_domains
+from filterd.config.group_roles import GroupRole, check_role_domains
 from filterd.message.envelope import ip
 from filterd.system.mistakes import mistakes
-
-LdapRole = Literal["admin", "reviewer", "helpdesk", "auditor", "user"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +20,7 @@ class LdapRoleSettings:
     """What members of one group may do."""
 
     group: Annotated[str, Doc('the group\'s DN, e.g. "cn=postmasters,ou=groups,dc=mx,dc=example"')]
-    role: Annotated[LdapRole, Doc("the role of its members")]
+    role: Annotated[GroupRole, Doc("the role of its members")]
     domains: Annotated[
         tuple[str, ...],
         Doc("domains of a reviewer or helpdesk; empty for a helpdesk: all mail"),
@@ -35,14 +33,7 @@ class LdapRoleSettings:
                     raise ValueError(
                         f'{self.group!r} is not a DN; expected "cn=postmasters,dc=mx,dc=example"'
                     )
-            for index, domain in enumerate(self.domains):
-                with wrong.at("domains", index):
-                    checked_domains([domain])
-            with wrong.at("domains"):
-                if self.role == "reviewer" and not self.domains:
-                    raise ValueError("a reviewer would see nothing; expected its domains")
-                if self.domains and self.role not in ("reviewer", "helpdesk"):
-                    raise ValueError("limits are for the roles reviewer and helpdesk")
+            check_role_domains(wrong, self.role, self.domains)
 
 
 @dataclass(frozen=True)

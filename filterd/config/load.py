@@ -26,6 +26,7 @@ from filterd.config.dmarc import DmarcSettings
 from filterd.config.doctor import DoctorSettings
 from filterd.config.ldap import LdapSettings
 from filterd.config.notices import NoticeSettings
+from filterd.config.oidc import OidcSettings
 from filterd.config.processes import DaemonSettings, MetricsSettings, StageSettings, WorkerSettings
 from filterd.config.report import AdminReportSettings
 from filterd.config.tables import Tables
@@ -87,6 +88,7 @@ class Settings:
     web: WebSettings = WebSettings()
     users: UserSettings = UserSettings()
     ldap: LdapSettings = LdapSettings()
+    oidc: OidcSettings = OidcSettings()
     mta: MtaSettings = MtaSettings()
     filters: Mapping[str, FilterSettings] = field(default_factory=dict)
     source: Path | None = None
@@ -135,6 +137,7 @@ SECTIONS: Mapping[str, type[Any]] = {
     "web": WebSettings,
     "users": UserSettings,
     "ldap": LdapSettings,
+    "oidc": OidcSettings,
     "mta": MtaSettings,
 }
 """Every fixed section of the file and the dataclass that defines it."""

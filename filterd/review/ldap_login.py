@@ -11,10 +11,8 @@ from __future__ import annotations
 import contextlib
 import importlib
 import logging
-import os
 import re
 import ssl
-import stat
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,9 +20,8 @@ from typing import Any
 
 from filterd.config.ldap import LdapRoleSettings, LdapSettings
 from filterd.message.address import AddressPatternError, checked_mailbox, readable
-from filterd.review.outside_login import LoginUnavailableError
+from filterd.review.outside_login import LoginUnavailableError, secret_line
 from filterd.review.principals import Principal
-from filterd.system.bounded import open_regular
 
 log = logging.getLogger(__name__)
 
@@ -258,12 +255,4 @@ class LdapLogin:
         path = self._settings.password_file
         if path is None:
             return ""
-        try:
-            with open_regular(path) as file:
-                mode = os.fstat(file.fileno()).st_mode
-                line = file.read(PASSWORD_OCTETS).partition(b"\n")[0]
-        except OSError as error:
-            raise LoginUnavailableError(f"{path}: {error.strerror}") from None
-        if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise LoginUnavailableError(f"{path}: others may read it; expected mode 0600")
-        return line.rstrip(b"\r").decode("utf-8", "replace")
+        return secret_line(path)

@@ -13,17 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from filterd.config.proof import proof_missing
-from filterd.filters.senders.list import Kind, ListEntryError, NotedEntry, SenderEntry
-from filterd.filters.strictness.list import (
-    STEPS,
-    Step,
-    StrictnessEntry,
-    by_key,
-    first_of,
-    read,
-)
-from filterd.filters.strictness.list import change as change_list
-from filterd.filters.strictness.settings import StrictnessSettings
+from filterd.filters.senders.list import Kind, NotedEntry, SenderEntry
 from filterd.message.address import Mailbox
 from filterd.quarantine import Entry, GoneError, UnknownIdError
 from filterd.quarantine.entry import for_admins_only
@@ -33,10 +23,8 @@ from filterd.review.actions import ActionError, ActionRequest, ReviewActions, wi
 from filterd.review.rights import recipients_of
 from filterd.review.senders import SendersError, SiteSenders
 from filterd.state.facts import StateError
-from filterd.system.display import printable
 
 if TYPE_CHECKING:
-    from filterd.config.load import Settings
     from filterd.quarantine.copies import HeldCopy, Wish
     from filterd.quarantine.journal import Delivery
     from filterd.review.reviewer import Reviewer
@@ -132,6 +120,11 @@ class OwnMail:
         self._senders = senders
         self._limits = limits
         self._access = Access(actions, person, source)
+
+    @property
+    def who(self) -> str:
+        """The person, as journal and log name it."""
+        return self._access.who
 
     def held(self) -> list[HeldCopy]:
         """What is held, newest first, a message to several of the person's addresses once."""
@@ -337,7 +330,7 @@ class OwnMail:
                 self._senders.add(self._access, entry)
             return OwnResult(sender, "added")
 
-        return self._changed(sender, change)
+        return self.changed(sender, change)
 
     def remove(self, kind: Kind, sender: str, recipient: str) -> OwnResult:
         """Take an entry out of the list. Raises ListEntryError."""
@@ -347,76 +340,21 @@ class OwnMail:
             done = self._senders.remove(self._access, entry)
             return OwnResult(sender, "removed" if done.changed else "not_there", done.changed)
 
-        return self._changed(sender, change)
+        return self.changed(sender, change)
 
-    @property
-    def steps(self) -> tuple[Step, ...]:
-        """How strict a filter can be chosen; empty where nothing can be."""
-        own = _strictness(self._actions.settings)
-        if own is None:
-            return ()
-        scores = {"strict": own.strict_score, "normal": 1.0, "lenient": own.lenient_score}
-        found = tuple(one for one in STEPS if scores[one])
-        return found if len(found) > 1 else ()
-
-    def step(self) -> Step | None:
-        """What was chosen, `normal` where nothing was; None where addresses of the person have
-        different ones. Raises SendersError for a list that cannot be used."""
-        own = _strictness(self._actions.settings)
-        assert own is not None
-        try:
-            known = by_key(read(own.file))
-        except (ListEntryError, OSError) as error:
-            raise SendersError(str(error)) from error
-        found: set[Step] = set()
-        for recipient in self.person.recipients:
-            entry = first_of(known, Mailbox.parse(recipient).covered_by())
-            found.add(entry.step if entry is not None else "normal")
-        return found.pop() if len(found) == 1 else None
-
-    def choose(self, step: Step) -> OwnResult:
-        """Choose how strict the filter is for all of the person's addresses."""
-        if step not in self.steps:
-            return OwnResult(step, "not_now", ok=False)
-
-        def change() -> OwnResult:
-            own = _strictness(self._actions.settings)
-            assert own is not None
-            try:
-                entries = [StrictnessEntry(step, one) for one in sorted(self.person.recipients)]
-                change_list(own.file, entries, f"by {printable(self._access.who, 100)}")
-            except (ListEntryError, OSError) as error:
-                log.error("strictness of %s: %s", self._access.who, error)
-                return OwnResult(step, "not_now", ok=False)
-            log.info(
-                "%s is %s now, by %s",
-                ", ".join(sorted(self.person.recipients)),
-                step,
-                self._access.who,
-            )
-            return OwnResult(step, "strictness_set")
-
-        return self._changed(step, change)
-
-    def _changed(self, sender: str, change: Callable[[], OwnResult]) -> OwnResult:
+    def changed(self, what: str, change: Callable[[], OwnResult]) -> OwnResult:
+        """Change one of the person's own settings, within the limits. what: that it is about, for
+        the result of a change that is refused."""
         try:
             if not self._limits.admit(self.person.name, "action"):
-                return OwnResult(sender, "too_many", ok=False)
+                return OwnResult(what, "too_many", ok=False)
             return change()
         except StateError as error:
-            log.warning("list of senders by %s: %s", self._access.who, error)
-            return OwnResult(sender, "not_now", ok=False)
+            log.warning("%s by %s: %s", what, self._access.who, error)
+            return OwnResult(what, "not_now", ok=False)
         except (SendersError, ActionError) as error:
-            log.info("%s not listed for %s: %s", sender, self._access.who, error)
-            return OwnResult(sender, "not_listed", ok=False)
+            log.info("%s not listed for %s: %s", what, self._access.who, error)
+            return OwnResult(what, "not_listed", ok=False)
 
     def _is_own(self, recipient: str) -> bool:
         return bool(self.person.within([recipient]))
-
-
-def _strictness(settings: Settings) -> StrictnessSettings | None:
-    """The settings of the filter `strictness`; None where it is not in the chain."""
-    name = next(iter(settings.in_chain(StrictnessSettings)), None)
-    if name is None or settings.filters[name].link.dry_run:
-        return None
-    return settings.of_filter(StrictnessSettings)

@@ -24,6 +24,14 @@ class RequestQueue:
         own = [one for one in found if access.reviewer.within([one.copy.recipient])]
         return [HeldCopy(access.seen(one.row), one.copy) for one in own[:limit]]
 
+    def is_open(self, access: Access, id: str, recipient: str) -> bool:
+        """True if that recipient asks for that message. Raises UnknownIdError for what the reviewer
+        may not see."""
+        access.entry(id)
+        state = self._store.delivery_state(id)
+        own = access.reviewer.within([one.recipient for one in state.deliveries if one.asked])
+        return storable(recipient) in map(storable, own)
+
     def refuse(self, access: Access, id: str, recipient: str, note: str = "") -> bool:
         """Do not release a message to somebody who asks for it; False if nobody does. note: the
         reason, which the recipient reads. Raises ActionError, UnknownIdError for what the reviewer

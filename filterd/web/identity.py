@@ -40,15 +40,16 @@ _login_key = secrets.token_bytes(32)
 
 def begin_session(
     request: Request, answer: Response, account: Principal, *, outside: bool = False
-) -> None:
+) -> WebSession:
     """Begin a session. outside: the file of accounts does not know who that is."""
     state = state_of(request)
     name = cookie_name(request, state)
     # A former user of this browser has no part in the new session.
     state.sessions.end(request.cookies.get(name, ""))
     whom = account if outside else None
-    token, _ = state.sessions.start(account.name, account.credentials, whom)
+    token, session = state.sessions.start(account.name, account.credentials, whom)
     set_cookie(answer, request, state, name, token)
+    return session
 
 
 class UserOnlyError(Exception):
@@ -76,15 +77,18 @@ def set_cookie(
     name: str,
     value: str,
     seconds: int | None = None,
+    *,
+    lax: bool = False,
 ) -> None:
     """A cookie that scripts cannot read, that no other site makes a browser send, and that ends
-    with the browser (the server ends the session earlier) or after so many seconds."""
+    with the browser (the server ends the session earlier) or after so many seconds. lax: the
+    browser sends it as well where another site leads here by a link or redirect."""
     response.set_cookie(
         name,
         value,
         max_age=seconds,
         httponly=True,
-        samesite="strict",
+        samesite="lax" if lax else "strict",
         path="/",
         secure=is_secure(request, state),
     )

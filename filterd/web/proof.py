@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
+from filterd.review.oidc_login import FRESH_SECONDS
 from filterd.review.outside_login import LoginUnavailableError
 from filterd.web.forms import password_of
 from filterd.web.identity import DEVICE_SUFFIX, cookie_name, session_of
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 WRONG = "The present password is wrong."
 NOT_NOW = "The password cannot be checked now. Try again later."
+AGAIN = "That needs a login just before. Log in again and repeat it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +39,12 @@ class Unproven:
 
 def unproven(request: Request, name: str, form: FormData) -> Unproven | None:
     """None if the form's field `password` is the password of the account; a wrong one counts as a
-    failed login does."""
+    failed login does. Of somebody who has logged in at an OpenID Provider there is no password
+    here: None if it was typed there just before."""
     state = state_of(request)
+    session = session_of(request)
+    if session.by_provider:
+        return None if not wanted_proof(request) else Unproven(403, AGAIN)
     address = request.client.host if request.client else ""
     shown = request.cookies.get(cookie_name(request, state) + DEVICE_SUFFIX, "")
     device = state.devices.known(name, shown)
@@ -49,7 +55,7 @@ def unproven(request: Request, name: str, form: FormData) -> Unproven | None:
         return Unproven(429, words, wait)
     password = password_of(form, "password")
     try:
-        if session_of(request).outside is None:
+        if session.outside is None:
             account = state.accounts.verify(name, password)
         else:
             account = state.verified_outside(name, password)
@@ -62,3 +68,13 @@ def unproven(request: Request, name: str, form: FormData) -> Unproven | None:
         return Unproven(403, WRONG)
     state.throttle.succeeded(address, name, device)
     return None
+
+
+def wanted_proof(request: Request) -> str:
+    """What the person must do before a change: `password` in the form, `login` again at the OpenID
+    Provider, or nothing more, if the password was typed there just before."""
+    session = session_of(request)
+    if not session.by_provider:
+        return "password"
+    age = state_of(request).sessions.age(session)
+    return "" if session.is_fresh and age <= FRESH_SECONDS else "login"

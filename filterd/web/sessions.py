@@ -35,7 +35,9 @@ class WebSession:
     next page tells about actions, by the id in its address.
     offered: the secret of a second factor that waits for its first code. outside: who that is,
     where the file of accounts does not know it: somebody who came by a digest's link, or whose
-    account is kept elsewhere. Times by the clock of `WebSessions`.
+    account is kept elsewhere. by_provider: logged in at an OpenID Provider, so that there is no
+    password that filterd could ask for. is_fresh: the password was typed there just before the
+    session began. Times by the clock of `WebSessions`.
     """
 
     name: str
@@ -47,6 +49,8 @@ class WebSession:
     notices: dict[str, Any] = field(default_factory=dict)
     offered: str = ""
     outside: Principal | None = None
+    by_provider: bool = False
+    is_fresh: bool = False
 
     def may_post(self, token: str) -> bool:
         """True if the token is this session's, compared in constant time."""
@@ -99,6 +103,10 @@ class WebSessions:
                 return None
             session.used = now
             return session
+
+    def age(self, session: WebSession) -> float:
+        """Seconds since the session began."""
+        return self._clock() - session.started
 
     def end(self, token: str) -> None:
         """Log out."""

@@ -23,6 +23,7 @@ from filterd.review.greylist import WaitingMail
 from filterd.review.imap_login import ImapLogin
 from filterd.review.ldap_login import LdapLogin
 from filterd.review.locallists import SiteLists
+from filterd.review.oidc_login import OidcLogin
 from filterd.review.outside_login import LoginUnavailableError, OutsideLogin
 from filterd.review.principals import Principal, accounts_path, tokens_path
 from filterd.review.rates import HeldParties
@@ -123,6 +124,15 @@ class WebState:
             ImapLogin(self.settings.users),
         )
         return tuple(one for one in found if one.is_used)
+
+    @cached_property
+    def oidc_login(self) -> OidcLogin:
+        """The OpenID Provider."""
+        return OidcLogin(
+            self.settings.oidc,
+            users=self.settings.users.enabled,
+            redirect_uri=f"{self.settings.web.base}/login/oidc/callback",
+        )
 
     def verified_outside(self, name: str, password: str) -> Principal | None:
         """Who that is by one of these servers. Raises LoginUnavailableError where none of them

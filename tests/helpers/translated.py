@@ -10,7 +10,7 @@ from jinja2.ext import babel_extract
 from filterd.digest.links import EXPIRED, NOT_VALID
 from filterd.web import app, identity, proof
 from filterd.web.own_words import OWN_WORDS
-from filterd.web.pages import account, held, login
+from filterd.web.pages import account, held, login, oidc
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "filterd" / "web" / "templates"
@@ -37,6 +37,7 @@ def in_code() -> Iterator[str]:
     yield from (app.NO_STORE, identity.TOO_OLD)
     yield from (NOT_VALID, EXPIRED, held.GONE)
     yield from (login.WRONG, login.WRONG_CODE, login.TOO_OLD, login.NOT_NOW)
+    yield from (oidc.REFUSED, oidc.CANCELLED, oidc.TOO_MANY)
     yield from (proof.WRONG, proof.NOT_NOW, account.WRONG_CODE, account.DIFFERENT, account.THE_SAME)
 
 

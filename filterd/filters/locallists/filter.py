@@ -23,6 +23,7 @@ from filterd.message.address import Mailbox
 from filterd.message.authentication import Authentication
 from filterd.message.decoding import header_text
 from filterd.message.matching import recipient_keys
+from filterd.system.watched_file import WatchedFile
 
 DETAIL_MATCHES = 5
 """Entries that a symbol's detail has."""
@@ -54,22 +55,15 @@ class _File:
     def __init__(self, own: LocalList) -> None:
         self.own = own
         self._lookup = EntryLookup((), own.about)
-        self._seen: tuple[int, ...] | None = None
+        self._file = WatchedFile(own.file)
 
     def refresh(self) -> None:
         """Read the file again if it has changed. Raises ListEntryError, OSError."""
-        try:
-            status = self.own.file.stat()
-        except FileNotFoundError:
-            if self._seen is not None:
-                self._lookup, self._seen = EntryLookup((), self.own.about), None
-            return
-        # With ctime: a file that could not be read is tried again when its rights are changed.
-        seen = (status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_size)
-        if seen != self._seen:
-            # Looked at once: a mistake is not told again for every message.
-            self._seen = seen
-            self._lookup = EntryLookup(read(self.own.file, self.own.about), self.own.about)
+        match self._file.look():
+            case "gone":
+                self._lookup = EntryLookup((), self.own.about)
+            case "changed":
+                self._lookup = EntryLookup(read(self.own.file, self.own.about), self.own.about)
 
     def matches(self, values: Sequence[str]) -> list[Match]:
         """The entries that fit one of the values, each with the first."""

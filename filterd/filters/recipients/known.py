@@ -9,6 +9,7 @@ from pathlib import Path
 
 from filterd.message.address import AddressPatternError, pattern_keys
 from filterd.system.bounded import plain_text, read_regular
+from filterd.system.watched_file import FileStamp, file_stamp
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,7 @@ class KnownFiles:
         self._files = tuple(files)
         self._mutex = threading.Lock()
         self._keys: frozenset[str] = frozenset()
-        self._seen: list[tuple[int, int, int]] | None = None
+        self._seen: list[FileStamp] | None = None
 
     def prepare(self) -> None:
         """Read them. Raises KnownError, OSError."""
@@ -50,8 +51,7 @@ class KnownFiles:
             return not self._keys.isdisjoint(keys)
 
     def _refresh(self) -> None:
-        found = [path.stat() for path in self._files]
-        seen = [(one.st_mtime_ns, one.st_ino, one.st_size) for one in found]
+        seen = [file_stamp(path) for path in self._files]
         if seen != self._seen:
             before, self._seen = self._seen, seen
             try:

@@ -23,6 +23,7 @@ from filterd.filters.senders.symbols import ALLOWED, BLOCKED, UNPROVEN
 from filterd.message import Envelope, Message, Recipient
 from filterd.message.address import Mailbox
 from filterd.message.matching import recipient_keys
+from filterd.system.watched_file import WatchedFile
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class Senders:
     def __init__(self, settings: SendersSettings) -> None:
         self.settings = settings
         self._lookup = _Lookup(())
-        self._seen: tuple[int, int] | None = None
+        self._file = WatchedFile(settings.file)
 
     def prepare(self) -> None:
         """Read the list. Raises ListEntryError, OSError."""
@@ -109,16 +110,11 @@ class Senders:
 
     def _refresh(self) -> None:
         """Read the list again if it has changed since."""
-        try:
-            status = self.settings.file.stat()
-        except FileNotFoundError:
-            self._lookup, self._seen = _Lookup(()), None
-            return
-        seen = (status.st_mtime_ns, status.st_ino)
-        if seen != self._seen:
-            # Looked at once: a mistake is not told again for every message.
-            self._seen = seen
-            self._lookup = _Lookup(read(self.settings.file))
+        match self._file.look():
+            case "gone":
+                self._lookup = _Lookup(())
+            case "changed":
+                self._lookup = _Lookup(read(self.settings.file))
 
 
 def _sender_keys(sender: str) -> dict[str, bool]:

@@ -12,6 +12,7 @@ from filterd.filters.strictness.settings import StrictnessSettings
 from filterd.filters.strictness.symbols import LENIENT, STRICT
 from filterd.message import Message
 from filterd.message.matching import recipient_keys
+from filterd.system.watched_file import WatchedFile
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ class StrictnessFilter:
     def __init__(self, settings: StrictnessSettings) -> None:
         self.settings = settings
         self._known: dict[str, tuple[int, StrictnessEntry]] = {}
-        self._seen: tuple[int, int] | None = None
+        self._file = WatchedFile(settings.file)
 
     def prepare(self) -> None:
         """Read the list. Raises ListEntryError, OSError."""
@@ -59,13 +60,8 @@ class StrictnessFilter:
 
     def _refresh(self) -> None:
         """Read the list again if it has changed since."""
-        try:
-            status = self.settings.file.stat()
-        except FileNotFoundError:
-            self._known, self._seen = {}, None
-            return
-        seen = (status.st_mtime_ns, status.st_ino)
-        if seen != self._seen:
-            # Looked at once: a mistake is not told again for every message.
-            self._seen = seen
-            self._known = by_key(read(self.settings.file))
+        match self._file.look():
+            case "gone":
+                self._known = {}
+            case "changed":
+                self._known = by_key(read(self.settings.file))

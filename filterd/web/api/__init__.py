@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends
 
-from filterd.web.api import actions, dmarc, greylist, lists, looking, rates, senders, site, trace
+from filterd.web.api import (
+    accounts,
+    actions,
+    dmarc,
+    greylist,
+    lists,
+    looking,
+    rates,
+    requests,
+    senders,
+    site,
+    trace,
+)
 from filterd.web.api.parameters import only_known
 from filterd.web.api.problems import documented
 
@@ -14,6 +26,18 @@ def router() -> APIRouter:
     found = APIRouter(
         responses=documented(401, 403, 404, 413, 422, 503), dependencies=[Depends(only_known)]
     )
-    for module in (looking, actions, greylist, lists, senders, rates, site, trace, dmarc):
+    for module in (
+        looking,
+        actions,
+        requests,
+        greylist,
+        lists,
+        senders,
+        rates,
+        accounts,
+        site,
+        trace,
+        dmarc,
+    ):
         found.include_router(module.router)
     return found

@@ -19,6 +19,7 @@ from filterd.web.pages import (
     login,
     message,
     my,
+    oidc,
     quarantine,
     rates,
     requests,
@@ -33,6 +34,7 @@ def router() -> APIRouter:
     """All pages. Only those that need no login are outside of the check for posted forms."""
     pages = APIRouter(include_in_schema=False)
     pages.include_router(login.open_router)
+    pages.include_router(oidc.open_router)
     pages.include_router(held.open_router)
     pages.include_router(language.open_router)
     pages.include_router(my.open_router)

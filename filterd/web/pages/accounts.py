@@ -17,7 +17,7 @@ from filterd.review.site_accounts import SiteAccounts
 from filterd.system.display import without_folders
 from filterd.web.forms import text_of
 from filterd.web.identity import Asking, Posted
-from filterd.web.proof import unproven
+from filterd.web.proof import unproven, wanted_proof
 from filterd.web.state import state_of
 from filterd.web.views import back, page
 
@@ -150,6 +150,7 @@ def _shown(
         tokens=accounts.all(access, "token"),
         roles=ROLE_WORDS,
         noun="change",
+        proof=wanted_proof(request),
     )
 
 

@@ -52,7 +52,7 @@ def show(request: Request) -> Response:
     try:
         session_of(request)
     except LoginNeededError:
-        return _form(request, next_path=request.query_params.get("next", "/"))
+        return login_form(request, next_path=request.query_params.get("next", "/"))
     return RedirectResponse("/", 303)
 
 
@@ -85,7 +85,7 @@ def _log_in(request: Request, texts: dict[str, str]) -> Response:
         words = TOO_OLD
         if is_secure(request, state) and request.url.scheme != "https":
             words = "Logging in needs HTTPS here; this page came without."
-        return _form(request, 403, words, name, next_path)
+        return login_form(request, 403, words, name, next_path)
     address, device = _caller(request, name)
     wait = state.throttle.attempt(address, name, device)
     if wait > 0:
@@ -97,13 +97,13 @@ def _log_in(request: Request, texts: dict[str, str]) -> Response:
         except LoginUnavailableError as error:
             state.throttle.undecided(address, name, device)
             log.error("login for %r from %s: %s", name, address, error)
-            return _form(request, 503, NOT_NOW, name, next_path)
+            return login_form(request, 503, NOT_NOW, name, next_path)
         if person is not None:
             state.throttle.succeeded(address, name, device)
             return _logged_in(request, person, next_path, outside=True)
     if account is None:
         log.warning("login for %r from %s failed", name, address)
-        return _form(request, 403, WRONG, name, next_path)
+        return login_form(request, 403, WRONG, name, next_path)
     state.throttle.succeeded(address, name, device)
     if account.totp:
         half, _ = state.half_sessions.start(account.name, account.credentials)
@@ -123,7 +123,7 @@ def _log_in_by_code(request: Request, texts: dict[str, str]) -> Response:
         or account.credentials != pending.credentials
         or not _is_ours(request, cookie, texts)
     ):
-        return _form(request, 403, TOO_OLD, next_path=next_path)
+        return login_form(request, 403, TOO_OLD, next_path=next_path)
     address, device = _caller(request, account.name)
     # A million codes are few: each try counts as one with a password does.
     wait = state.throttle.attempt(address, account.name, device)
@@ -157,7 +157,7 @@ def _too_many(request: Request, name: str, wait: float, next_path: str) -> Respo
     address, _ = _caller(request, name)
     log.warning("login for %r from %s refused, too many failed", name, address)
     words = f"Too many failed logins. Try again in {math.ceil(wait / 60)} minutes."
-    response = _form(request, 429, words, name, next_path)
+    response = login_form(request, 429, words, name, next_path)
     response.headers["Retry-After"] = str(math.ceil(wait))
     return response
 
@@ -192,11 +192,19 @@ def log_out(request: Request) -> Response:
     return answer
 
 
-def _form(
+def login_form(
     request: Request, status: int = 200, error: str = "", name: str = "", next_path: str = "/"
 ) -> Response:
+    """The form for name and password."""
+    state = state_of(request)
     return _before_login(
-        request, "login.html", status, error=error, name=name, next_path=local_path(next_path, "/")
+        request,
+        "login.html",
+        status,
+        error=error,
+        name=name,
+        next_path=local_path(next_path, "/"),
+        provider=state.settings.oidc.label if state.oidc_login.is_used else None,
     )
 
 
@@ -208,7 +216,7 @@ def _code_form(
     )
 
 
-def _before_login(request: Request, template: str, status: int, **context: str) -> Response:
+def _before_login(request: Request, template: str, status: int, **context: str | None) -> Response:
     """A form for a visitor without a session, with a token that belongs to the browser's cookie."""
     state = state_of(request)
     cookie = cookie_name(request, state) + LOGIN_SUFFIX

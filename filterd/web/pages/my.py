@@ -25,6 +25,7 @@ from filterd.review.own_mail import (
     OwnMail,
     OwnResult,
 )
+from filterd.review.own_strictness import OwnStrictness
 from filterd.review.principals import Principal
 from filterd.review.reviewer import Reviewer
 from filterd.review.senders import SendersError
@@ -111,6 +112,7 @@ def list_(request: Request, person: Person) -> Response:
     mail = own_mail(request, person)
     found = mail.held()
     settings = state_of(request).settings
+    strictness = OwnStrictness(settings, mail)
     return _page(
         request,
         "my.html",
@@ -120,15 +122,15 @@ def list_(request: Request, person: Person) -> Response:
         deliver=settings.users.deliver,
         keep_days=round(settings.quarantine.keep_days),
         most=SHOWN_LIMIT,
-        steps=mail.steps,
-        step=_step(mail),
+        steps=strictness.steps,
+        step=_step(strictness),
     )
 
 
-def _step(mail: OwnMail) -> str | None:
+def _step(strictness: OwnStrictness) -> str | None:
     """What was chosen; the admin's list may be broken, and then nothing is shown as chosen."""
     try:
-        return mail.step() if mail.steps else None
+        return strictness.step() if strictness.steps else None
     except SendersError as error:
         log.error("strictness: %s", error)
         return None
@@ -137,11 +139,12 @@ def _step(mail: OwnMail) -> str | None:
 @router.post("/my/strictness")
 def choose(request: Request, person: Person, form: Posted) -> Response:
     """Choose how strict the filter is."""
-    mail, wanted = own_mail(request, person), form.get("step")
-    step = next((one for one in mail.steps if one == wanted), None)
+    strictness = OwnStrictness(state_of(request).settings, own_mail(request, person))
+    wanted = form.get("step")
+    step = next((one for one in strictness.steps if one == wanted), None)
     if step is None:
         raise HTTPException(400)
-    return _told(request, "/my", mail.choose(step))
+    return _told(request, "/my", strictness.choose(step))
 
 
 @router.get("/my/senders")

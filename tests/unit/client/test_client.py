@@ -106,6 +106,31 @@ def test_the_list_of_senders(admin: FilterdClient) -> None:
     assert admin.sender_meaning("prvs=1234567890=joe@a.example")["scheme"] == "BATV"
 
 
+def test_accounts(admin: FilterdClient) -> None:
+    assert len(admin.add_account("dora", "helpdesk", ["mx.example"])) > 15
+    assert admin.add_account("script", "auditor", kind="token")
+    known = admin.accounts()
+    assert "dora" in [one["name"] for one in known["accounts"]]
+    assert "script" in [one["name"] for one in known["tokens"]]
+    assert admin.change_account("dora", "auditor") == "role auditor"
+    assert len(admin.new_password("dora")) > 15
+    admin.factor_off("dora")
+    admin.remove_account("dora")
+    admin.remove_account("script", kind="token")
+    assert "dora" not in [one["name"] for one in admin.accounts()["accounts"]]
+
+
+def test_requests_where_users_have_no_pages(admin: FilterdClient) -> None:
+    for ask in (
+        admin.requests,
+        lambda: admin.grant("x", "joe@mx.example"),
+        lambda: admin.refuse("x", "joe@mx.example"),
+    ):
+        with pytest.raises(ApiError) as caught:
+            ask()
+        assert caught.value.status == 404
+
+
 def test_scanning_and_figures(site: Site, admin: FilterdClient) -> None:
     site.put(JOE)
     data = b"From: ann@a.example\r\nSubject: x\r\n\r\nhello\r\n"

@@ -348,7 +348,7 @@ def test_the_sample_file_is_right_whether_keys_are_commented_out_or_not(tmp_path
     settings = load(write(tmp_path, text))
     assert settings.chain.filters == ("gtube",)
     # What has keys without a default stays commented out.
-    needy = r"mta\.filters|ldap\.roles|notices\.webhooks|filters\.(?:scanners\.clamd"
+    needy = r"mta\.filters|(?:ldap|oidc)\.roles|notices\.webhooks|filters\.(?:scanners\.clamd"
     needy += r"|(?:dns|local)lists\.lists|rates\.limits|recipients\.servers|sign\.keys)"
     arrays = rf"#\[\[(?:{needy})\]\].*?\n\n\n"
     text = re.sub(arrays, "\n\n", text, flags=re.DOTALL)
