@@ -77,7 +77,7 @@ main()
 END
 chmod 755 "$tree/usr/bin/filterd"
 
-for unit in filterd{,-web,-release,-backup}.service filterd-{web,release}.socket filterd-backup.timer; do
+for unit in filterd{,-web,-release,-backup,-report}.service filterd-{web,release}.socket filterd-{backup,report}.timer; do
   install -D -m 644 "packaging/$unit" "$tree/usr/lib/systemd/system/$unit"
 done
 sed -i '/^# Install as/d' "$tree"/usr/lib/systemd/system/*

@@ -113,22 +113,9 @@ def _check_notices(loaded: Settings) -> None:
     """End with an error for a template or a webhook's secret that cannot be used."""
     if not loaded.notices.enabled:
         return
-    from filterd.notices.compose import NoticeError  # noqa: PLC0415  (loads the database)
-    from filterd.notices.post import unusable  # noqa: PLC0415
-    from filterd.notices.samples import check_templates  # noqa: PLC0415
-    from filterd.notices.signing import SecretError, read_secrets  # noqa: PLC0415
+    from filterd.notices.checking import notice_mistakes  # noqa: PLC0415  (loads the database)
 
-    with reported(Exit.CONFIG, NoticeError):
-        check_templates(loaded.notices, time.time())
-    wrong = []
-    for number, hook in enumerate(loaded.notices.webhooks):
-        try:
-            read_secrets(hook.secret)
-        except SecretError as error:
-            wrong.append(f"{dotted(('notices', 'webhooks', number, 'secret'))}: {error}")
-        if hook.ca is not None and (trouble := unusable(hook.ca)):
-            wrong.append(f"{dotted(('notices', 'webhooks', number, 'ca'))}: {trouble}")
-    if wrong:
+    if wrong := notice_mistakes(loaded.notices, time.time()):
         fail("\n".join(wrong), Exit.CONFIG)
 
 

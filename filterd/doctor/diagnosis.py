@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from filterd.config.load import Settings
 from filterd.config.own_clients import own_client_warnings
 from filterd.config.proof import proof_warnings
-from filterd.doctor import dns, files, host, scanners, servers, state, web
+from filterd.doctor import dns, files, host, scanners, servers, state, told, web
 from filterd.doctor.access import milter_socket
 from filterd.doctor.findings import Finding, Level
 from filterd.doctor.gates import open_gates
@@ -45,7 +45,10 @@ def diagnose(
         ("state", state.state),
         ("quarantine", servers.store),
         ("release", servers.release),
+        ("notices", told.notices),
+        ("report", told.report),
         ("web", web.proxies),
+        ("login", web.provider),
     )
     found: list[Finding] = []
     for about, check in checks:

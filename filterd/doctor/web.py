@@ -1,4 +1,4 @@
-"""The review pages: whether their proxy is known to them."""
+"""The review pages: whether their proxy is known to them, and their OpenID Provider answers."""
 
 from __future__ import annotations
 
@@ -31,3 +31,25 @@ def proxies(settings: Settings) -> Iterator[Finding]:
             "empty: all people behind it count as one address",
             'set web.trusted_proxies to the proxy, e.g. ["127.0.0.1/32"]',
         )
+
+
+def provider(settings: Settings) -> Iterator[Finding]:
+    """Whether the OpenID Provider says what it is; nothing where there is none."""
+    if not settings.oidc.issuer:
+        return
+    from filterd.review.oidc_login import OidcLogin  # noqa: PLC0415  (loads the store)
+    from filterd.review.outside_login import LoginUnavailableError  # noqa: PLC0415
+
+    login = OidcLogin(settings.oidc, users=settings.users.enabled, redirect_uri="")
+    try:
+        login.check()
+        login.ask()
+    except LoginUnavailableError as error:
+        yield Finding(
+            Level.WARN,
+            "login",
+            str(error),
+            "nobody can log in there; accounts of filterd's own can. Correct [oidc]",
+        )
+    else:
+        yield Finding(Level.OK, "login", f"{settings.oidc.issuer} answers")

@@ -35,11 +35,13 @@ SERVICES = (
     "filterd-web.service",
     "filterd-release.service",
     "filterd-backup.service",
+    "filterd-report.service",
 )
 SOCKETS = ("filterd-web.socket", "filterd-release.socket")
+TIMERS = ("filterd-backup.timer", "filterd-report.timer")
 
 
-@pytest.mark.parametrize("name", [*SERVICES, *SOCKETS, "filterd-backup.timer"])
+@pytest.mark.parametrize("name", [*SERVICES, *SOCKETS, *TIMERS])
 def test_systemd_takes_the_unit(tmp_path: Path, name: str) -> None:
     program = require("systemd-analyze", "systemd")
     # Verification looks for the program, Python stands in for it; and for the units it names.
