@@ -26,6 +26,7 @@ from filterd.system.display import count, exactly, hours, printable, size, when
 from filterd.web.dates import day_input
 from filterd.web.identity import session_of
 from filterd.web.languages import LANGUAGE_COOKIE, SOURCE, shown, shown_with
+from filterd.web.look import LOOK_COOKIE, Look
 from filterd.web.sessions import WebSession
 from filterd.web.state import state_of
 
@@ -147,6 +148,8 @@ def _values(request: Request) -> dict[str, Any]:
     state = state_of(request)
     return {
         "path": request.url.path,
+        "here": _without_notices(request) if request.method == "GET" else "/",
+        "look": Look.of(request.cookies.get(LOOK_COOKIE, "")),
         "version": __version__,
         "zone_name": zone.name(),
         "greylists": state.waiting.is_used,

@@ -17,6 +17,7 @@ from filterd.web.pages import (
     language,
     lists,
     login,
+    look,
     message,
     my,
     oidc,
@@ -37,6 +38,7 @@ def router() -> APIRouter:
     pages.include_router(oidc.open_router)
     pages.include_router(held.open_router)
     pages.include_router(language.open_router)
+    pages.include_router(look.open_router)
     pages.include_router(my.open_router)
     for module in (
         login,

@@ -102,7 +102,8 @@ def test_every_form_is_known_to_these_tests(site: Site) -> None:
         "/held/{token}",
         "/my/open/{token}",
         "/language",
-    }  # (a signed address proves the right to two of these; the last one changes a cookie only)
+        "/look",
+    }  # (a signed address proves the right to two of these; the last two change a cookie only)
     documented = site.app.openapi()["paths"]
     api = {path for path in documented if path.startswith("/api/")}
     assert set(documented) - api == {"/healthz", "/readyz"}, "pages are no part of the API"

@@ -41,7 +41,7 @@ def test_a_token(site: Site, admin: Program) -> None:
     ("path", "wish", "words"),
     [
         ("add", {"name": "ann", "role": "admin"}, "ann"),
-        ("add", {"name": "x", "role": "reviewer"}, "expected"),
+        ("add", {"name": "x", "role": "reviewer"}, "needs a domain"),
         ("add", {"name": "x", "role": "emperor"}, "role"),
         ("add", {"name": "x", "role": "helpdesk", "limits": ["a b"]}, "a b"),
         ("change", {"name": "nobody", "role": "admin"}, "nobody"),
