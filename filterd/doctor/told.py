@@ -19,8 +19,7 @@ WANTED = Path("/etc/systemd/system/timers.target.wants") / TIMER
 
 
 def notices(settings: Settings) -> Iterator[Finding]:
-    """Templates, webhooks' files, and whether there is anything to find events in; nothing where
-    nobody is told of anything."""
+    """Templates and webhooks' files; nothing where nobody is told of anything."""
     own = settings.notices
     if not own.enabled:
         return
@@ -31,14 +30,7 @@ def notices(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Level.FAIL, "notices", text, "correct it; `filterd check` says if it is right"
         )
-    if not settings.history.enabled:
-        yield Finding(
-            Level.WARN,
-            "notices",
-            "the history is off, so nobody is told of messages and failures",
-            "set history.enabled = true",
-        )
-    elif not found:
+    if not found:
         people = {address for kind in KINDS for address in own.addresses(kind)}
         told = [count(len(people), "address", "addresses"), count(len(own.webhooks), "webhook")]
         yield Finding(Level.OK, "notices", f"to {' and '.join(told)}; all templates can be used")

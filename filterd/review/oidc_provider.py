@@ -63,7 +63,7 @@ class ProviderMetadata:
 
 class OidcProvider:
     """One provider. For several threads. transport: in place of the network, for tests. Every
-    question raises LoginUnavailableError, one with a code that is no good LoginRefusedError."""
+    question raises LoginUnavailableError, one with a code that is not known LoginRefusedError."""
 
     def __init__(
         self,

@@ -72,12 +72,6 @@ secret = "{secret}"
     assert "0600" in found[1].found
 
 
-def test_without_a_history_nobody_is_told(tmp_path: Path) -> None:
-    settings = site(tmp_path, f"{NOTICES}\n[history]\nenabled = false\n")
-    (found,) = told.notices(settings)
-    assert (found.level, found.advice) == (Level.WARN, "set history.enabled = true")
-
-
 def test_a_report_that_nothing_sends(tmp_path: Path, units: Path) -> None:
     settings = site(tmp_path, REPORT)
     (found,) = told.report(settings)
