@@ -94,11 +94,12 @@ def set_cookie(
     )
 
 
-def session_of(request: Request) -> WebSession:
-    """The session of the request. Raises LoginNeededError."""
+def session_of(request: Request, *, used: bool = True) -> WebSession:
+    """The session of the request. used: the request counts as use of it. Raises
+    LoginNeededError."""
     state = state_of(request)
     name = cookie_name(request, state)
-    session = state.sessions.get(request.cookies.get(name, ""))
+    session = state.sessions.get(request.cookies.get(name, ""), used=used)
     if session is None:
         raise LoginNeededError
     if session.outside is not None:
@@ -112,7 +113,10 @@ def session_of(request: Request) -> WebSession:
 
 def anybody(request: Request) -> Reviewer:
     """Who is logged in, whatever its role. Raises LoginNeededError."""
-    session = session_of(request)
+    return _reviewer(request, session_of(request))
+
+
+def _reviewer(request: Request, session: WebSession) -> Reviewer:
     account = session.outside or state_of(request).accounts.get(session.name)
     if account is None:
         raise LoginNeededError
@@ -123,6 +127,14 @@ def current(request: Request) -> Reviewer:
     """Who is logged in, for pages that are not for users. Raises LoginNeededError, and
     UserOnlyError for a user."""
     found = anybody(request)
+    if found.role == "user":
+        raise UserOnlyError
+    return found
+
+
+def watching(request: Request) -> Reviewer:
+    """The same, for what a page asks by itself: that does not keep the session from ending."""
+    found = _reviewer(request, session_of(request, used=False))
     if found.role == "user":
         raise UserOnlyError
     return found

@@ -72,5 +72,7 @@ def serve(settings: Settings) -> int:
     # failure, so the signal has to find somebody here.
     signal.signal(signal.SIGTERM, lambda *_: None)
     log.info("listening on %s", web.base)
-    uvicorn.Server(config).run([listener])
+    server = uvicorn.Server(config)
+    app.state.filterd.is_stopping = lambda: server.should_exit
+    server.run([listener])
     return 0

@@ -91,8 +91,8 @@ class WebSessions:
             self._known[_key(token)] = session
         return token, session
 
-    def get(self, token: str) -> WebSession | None:
-        """The session of a token, if it has not ended; this request counts as use of it."""
+    def get(self, token: str, *, used: bool = True) -> WebSession | None:
+        """The session of a token, if it has not ended. used: this request counts as use of it."""
         now = self._clock()
         with self._lock:
             session = self._known.get(_key(token))
@@ -101,7 +101,8 @@ class WebSessions:
             if self._is_over(session, now):
                 del self._known[_key(token)]
                 return None
-            session.used = now
+            if used:
+                session.used = now
             return session
 
     def age(self, session: WebSession) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,10 @@ class WebState:
         self.throttle = LoginThrottle(web.login_attempts, web.login_minutes * 60)
         self.explaining = threading.Lock()
         self.readiness = ReadinessCache(settings, self.actions.store)
+        self.streams: dict[str, int] = {}
+        """Live pages by the name of who looks at them; changed in the event loop only."""
+        self.is_stopping: Callable[[], bool] = lambda: False
+        """True once the process is to end, for which it waits for all answers."""
 
     @cached_property
     def devices(self) -> Devices:

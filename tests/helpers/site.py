@@ -49,6 +49,7 @@ PAGES = (
     "/",
     "/quarantine",
     "/history",
+    "/live",
     "/search?q=hello",
     "/scan",
     "/account",

@@ -110,3 +110,55 @@ if (steps.length) {
     event.preventDefault();
   });
 }
+
+// Messages as they come. Rows are made of text, never of HTML.
+const live = document.querySelector("[data-live]");
+if (live) {
+  const body = live.querySelector("tbody");
+  const state = document.querySelector("[data-live-state]");
+  const pause = document.querySelector("[data-live-pause]");
+  const known = new Set([...body.rows].map((row) => row.dataset.id));
+  const most = Number(live.dataset.most);
+  let held = [];
+  const add = (one) => {
+    const row = document.createElement("tr");
+    row.dataset.id = one.id;
+    for (const [kind, text] of [["when", one.when], ["from", one.sender], ["to", one.to], ["subject", one.subject], ["state", one.action], ["number score", one.points]]) {
+      const cell = row.insertCell();
+      cell.className = kind;
+      const inner = document.createElement("bdi");
+      inner.textContent = text;
+      if (kind === "subject") {
+        const link = document.createElement("a");
+        link.href = `/history/${encodeURIComponent(one.id)}`;
+        link.append(inner);
+        cell.append(link);
+      } else cell.append(inner);
+    }
+    body.prepend(row);
+    while (body.rows.length > most) {
+      known.delete(body.lastElementChild.dataset.id);
+      body.lastElementChild.remove();
+    }
+  };
+  const source = new EventSource(live.dataset.live);
+  source.onopen = () => { state.textContent = "New ones appear by themselves."; };
+  source.onerror = () => { state.textContent = source.readyState === EventSource.CLOSED ? "No more appear: load the page again." : "The connection is lost; trying again."; };
+  source.onmessage = (event) => {
+    const one = JSON.parse(event.data);
+    if (known.has(one.id)) return;
+    known.add(one.id);
+    if (pause.getAttribute("aria-pressed") === "true") held = [...held, one].slice(-most);
+    else add(one);
+  };
+  source.addEventListener("end", (event) => {
+    source.close();
+    state.textContent = `${event.data} Load the page again.`;
+  });
+  pause.hidden = false;
+  pause.addEventListener("click", () => {
+    const on = pause.getAttribute("aria-pressed") !== "true";
+    pause.setAttribute("aria-pressed", String(on));
+    if (!on) held.splice(0).forEach(add);
+  });
+}

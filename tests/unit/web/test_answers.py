@@ -12,6 +12,7 @@ PAGE = {
     "style-src": "'self'",
     "script-src": "'self'",
     "img-src": "'self'",
+    "connect-src": "'self'",
     "frame-src": "'self'",
     "form-action": "'self'",
     "frame-ancestors": "'none'",
