@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import httpx
@@ -58,7 +58,7 @@ def browser(url: str, name: str) -> Iterator[httpx.Client]:
         yield found
 
 
-def told(lines: Iterator[str]) -> Iterator[tuple[str, str]]:
+def told(lines: Iterator[str]) -> Generator[tuple[str, str], None, None]:
     """Events: kind and data."""
     kind = "message"
     for line in lines:
@@ -114,8 +114,11 @@ def test_only_so_many(site: Site, url: str, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(live, "OWN_STREAMS_LIMIT", 1)
     site.state.history.add([came("one")])
     with browser(url, "ann") as ann, ann.stream("GET", "/live/events") as stream:
-        next(told(stream.iter_lines()))
+        # Forgotten, it would close the stream.
+        found = told(stream.iter_lines())
+        next(found)
         assert ann.get("/live/events").status_code == 503
+        found.close()
 
 
 def test_the_page_without_a_script(ann: Site) -> None:
