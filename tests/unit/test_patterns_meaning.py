@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from filterd.chain.headers import _authserv_id
-from filterd.filters.parts.unpacking import documents, office
+from filterd.filters.parts.unpacking import documents, tables
 from filterd.filters.parts.unpacking.files import File
 from filterd.message.decoding import other_contents
 from filterd.message.inline_files import inline_files
@@ -13,7 +13,7 @@ from filterd.message.parameters import parse_value
 
 
 def table(content: bytes) -> list[str]:
-    return [symbol for symbol, _detail in office.table(File(("a.csv",), "", content))]
+    return [symbol for symbol, _detail in tables.findings(File(("a.csv",), "", content))]
 
 
 @pytest.mark.parametrize(

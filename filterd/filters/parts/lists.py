@@ -28,12 +28,13 @@ _GMAIL = """
 
 _OFFICE_MACROS = """
     accda accde accdr accdu docm dotm mam ppam potm ppsm pptm sldm vsdm vssm vstm xlam xlsm xltm
-    iqy oqy rqy slk wbk wiz wll xla
+    dqy iqy oqy ppa rqy slk wbk wiz wll xla
 """
 """Office files that are for macros, and those that fetch or calculate when they are opened."""
 
 _DESKTOPS = """
-    appinstaller desktop desktopthemepackfile ocx ppkg psm1 qcow2 rdp themepack vmdk xip
+    appimage appinstaller deskthemepack desktop desktopthemepackfile flatpakref ocx ppkg psm1 qcow
+    qcow2 rdp themepack vdi vmdk vsto xip
     afploc command fileloc ftploc inetloc mobileconfig mpkg pkg prefpane scpt scptd terminal webloc
     workflow
 """

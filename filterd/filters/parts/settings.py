@@ -145,7 +145,7 @@ class PartsSettings:
         int, Gt(0), Doc("octets that the archives of one message may unpack to")
     ] = UnpackLimits.total
     archive_ratio: Annotated[
-        int, Gt(1), Doc("octets that one octet of an archive may unpack to, beyond 4 MiB")
+        int, Gt(1), Doc("octets that one octet of an archive may unpack to, beyond 16 MiB")
     ] = UnpackLimits.ratio
     source_files: Annotated[
         int,

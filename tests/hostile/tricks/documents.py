@@ -347,7 +347,11 @@ FILES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
         pdf(b"<</AA<</O<</S/SubmitForm/F(http://x)>>>>>>"),
         ("DOC_REMOTE",),
     ),
-    "PDF that goes to another": ("a.pdf", pdf(b"<</S/GoToR/F(\\\\\\\\x\\\\a)>>"), ("DOC_REMOTE",)),
+    "PDF that goes to another": (
+        "a.pdf",
+        pdf(b"<</S/GoToR/F(\\\\\\\\x.example\\\\a)>>"),
+        ("DOC_REMOTE",),
+    ),
     "PDF with a file": ("a.pdf", pdf(b"<</Type/EmbeddedFile>>"), ("DOC_EMBEDDED",)),
     "PDF with a program": (
         "a.pdf",

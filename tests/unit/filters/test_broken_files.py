@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from filterd.filters.parts.filter import Parts
 from filterd.filters.parts.settings import PartsSettings
-from filterd.filters.parts.unpacking import containers, office, pdf, zip_directory
+from filterd.filters.parts.unpacking import containers, office, pdf, tables, zip_directory
 from filterd.filters.parts.unpacking.files import OLE_ERRORS, File
 from filterd.filters.parts.unpacking.kinds import kind_of
 from filterd.message import Message
@@ -80,7 +80,7 @@ def test_nobody_raises(name: str, data: st.DataObject) -> None:
     list(office.workbook(octets))
     file = File(("a.docx/x.xml",), "", octets)
     list(office.member(file))
-    list(office.table(file))
+    list(tables.findings(file))
     list(containers.of_onenote(octets))
     list(containers.of_mail(octets))
     list(inline_files(octets))

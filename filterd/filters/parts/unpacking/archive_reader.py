@@ -242,7 +242,9 @@ def _has_word(error: Exception, words: Sequence[str]) -> bool:
 
 def _reason(error: Exception) -> bytes:
     """libarchive's words without the numbers that its Python binding adds."""
-    return str(error).split(" (errno=", 1)[0].encode("utf-8", "replace")
+    words = str(error).split(" (errno=", 1)[0]
+    # For some errors it has none.
+    return (words if words not in ("", "None") else "it cannot be read").encode("utf-8", "replace")
 
 
 @contextmanager

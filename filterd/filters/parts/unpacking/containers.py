@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator
 from itertools import chain, islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from filterd.filters.parts.unpacking import icalendar, markup, pdf
+from filterd.filters.parts.unpacking import icalendar, markup, onenote_names, pdf, rtf_objects
 from filterd.filters.parts.unpacking.archive import MemberTooLargeError
 from filterd.filters.parts.unpacking.kinds import HEAD_SIZE, kind_of, kinds_of
 from filterd.filters.parts.unpacking.marks import ONENOTE_FILE
 from filterd.message import Entity, Message, cms
+from filterd.message.decoding import decode_base64
 from filterd.message.inline_files import inline_files
 from filterd.message.limits import exceeded_by_parameters
 
@@ -55,15 +56,28 @@ _APPLE_HEAD = 24
 _APPLE_ENTRY = struct.Struct(">III")
 _DATA_FORK, _REAL_NAME = 1, 3
 
-_NAME_STREAMS = ("__substg1.0_3707001f", "__substg1.0_3704001f", "__substg1.0_3001001f")
-"""Long file name, short one, display name (MS-OXPROPS: PidTagAttachLongFilename and its like)."""
+_CODED_ELEMENT = re.compile(
+    rb"<(?:[A-Za-z]{1,20}+:)?(?:binaryData|binary-data|binData)\b[^<>]*+>([A-Za-z0-9+/=\s]{16,}+)"
+)
+_PICTURES = ("", "png", "jpeg", "gif")
+
+_NAME_STREAMS = tuple(
+    f"__substg1.0_{number}{kind}"
+    for number in ("3707", "3704", "3001", "3703")
+    for kind in ("001f", "001e")
+)
+"""Long file name, short one, display name, extension (MS-OXPROPS: PidTagAttachLongFilename and its
+like), in Unicode and in eight bits."""
 _PACKAGE = "\1ole10native"
-PDF_NAMES = 8
-"""Names of the files in one PDF that each of them is read by, of different extensions."""
+PATH_SIZE = 1024
+"""Octets of a packaged file's names that are looked at; Windows has paths of 260 characters."""
+
+NAMES_LIMIT = 8
+"""Names of different extensions by which each file of one PDF, or one section, is read."""
 
 _ATTACHMENT = "__attach_version1.0"
 _CONTENT_STREAM = "__substg1.0_37010102"
-_TYPE_STREAM = "__substg1.0_370e001f"
+_TYPE_STREAMS = ("__substg1.0_370e001f", "__substg1.0_370e001e")
 _FILE_STREAMS = frozenset("7z cab chm class elf exe lnk macho ole onenote pdf rar tnef zip".split())
 """Kinds that a stream of a compound file has if it is a file as a whole: `Package` and `CONTENTS`
 of embedded objects, programs that an installer starts."""
@@ -155,9 +169,19 @@ def of_text(content: bytes) -> Iterator[Inner]:
         yield Inner((found.name,), found.content)
 
 
+def of_flat(content: bytes) -> Iterator[Inner]:
+    """What a document that is one XML file keeps in base64 (MS-DOCX §4; OpenDocument 1.3 part 3
+    §10.4.5; Word 2003's XML)."""
+    for match in islice(_CODED_ELEMENT.finditer(content), FILE_LIMIT):
+        octets = decode_base64(match[1])
+        if kind_of(octets[:HEAD_SIZE]) not in _PICTURES:
+            yield Inner(("embedded",), octets)
+
+
 def of_markup(content: bytes) -> Iterator[Inner]:
-    """What links hold themselves."""
-    return (Inner(*link) for link in markup.links(content))
+    """What links hold themselves, and what scripts do."""
+    yield from (Inner(*link) for link in markup.links(content))
+    yield from (Inner(("in the script",), octets) for octets in markup.coded_files(content))
 
 
 def of_icalendar(content: bytes) -> Iterator[Inner]:
@@ -172,12 +196,10 @@ def of_pdf(content: bytes) -> Iterator[Inner]:
     first = next(files, None)
     if first is None:
         return
-    names = list(islice(pdf.file_names(content), FILE_LIMIT))
-    by_extension = {name.rpartition(".")[2].lower(): name for name in names}
-    possible = tuple(islice(by_extension.values(), PDF_NAMES))
+    possible, names = _possible(list(islice(pdf.file_names(content), FILE_LIMIT)))
     for number, octets in enumerate(chain((first,), files), start=1):
         yield Inner((f"file {number}", *possible), octets)
-    yield from (Inner((name,), b"") for name in names)
+    yield from names
 
 
 def of_apple(content: bytes) -> Iterator[Inner]:
@@ -195,15 +217,34 @@ def of_apple(content: bytes) -> Iterator[Inner]:
 
 
 def of_onenote(content: bytes) -> Iterator[Inner]:
-    """The files that are kept in a OneNote section; their names are not kept with them."""
+    """The files that are kept in a OneNote section. Their names are elsewhere in it, as in PDF."""
+    possible, names = _possible(list(onenote_names.names(content)))
     position = 0
-    for number in range(FILE_LIMIT):
+    for number in range(1, FILE_LIMIT + 1):
         position = content.find(ONENOTE_FILE, position)
         if position < 0 or position + _STORED_HEAD.size > len(content):
-            return
+            break
         _guid, size = _STORED_HEAD.unpack_from(content, position)
         position += _STORED_HEAD.size
-        yield Inner((f"file {number + 1}",), content[position : position + size])
+        yield Inner((f"file {number}", *possible), content[position : position + size])
+    yield from names
+
+
+def _possible(names: list[str]) -> tuple[tuple[str, ...], Iterator[Inner]]:
+    """Of names that stand elsewhere than the files: one for each extension, which each file may
+    have, and each of them without content."""
+    by_extension = {name.rpartition(".")[2].lower(): name for name in names}
+    possible = tuple(islice(by_extension.values(), NAMES_LIMIT))
+    return possible, (Inner((name,), b"") for name in names)
+
+
+def of_rtf(content: bytes) -> Iterator[Inner]:
+    """The objects in Rich Text: packaged files, and what other programs keep."""
+    for found in rtf_objects.objects(content):
+        if found.is_package:
+            yield from _packaged(found.octets)
+        else:
+            yield Inner(("object",), found.octets[4:])
 
 
 def of_ole(content: bytes) -> Iterator[Inner]:
@@ -240,8 +281,10 @@ def _packaged(octets: bytes) -> Iterator[Inner]:
         # No packager's: the size and what the object's own program wrote (§2.3.6, NativeData).
         yield Inner((), octets[4:])
         return
-    name = octets[6:label].decode("cp1252", "replace")
-    yield Inner((name,), octets[at + 4 : at + 4 + size])
+    # Programs show the label, and open the file by the name that one of the paths has.
+    names = (octets[6:label], octets[label + 1 : behind - 1], octets[behind + 8 : at].rstrip(b"\0"))
+    decoded = (name[:PATH_SIZE].decode("cp1252", "replace") for name in names)
+    yield Inner(tuple(dict.fromkeys(decoded)), octets[at + 4 : at + 4 + size])
 
 
 def is_outlook(content: bytes) -> bool:
@@ -255,14 +298,15 @@ def _of_outlook(ole: olefile.OleFileIO, paths: list[list[str]]) -> Iterator[Inne
     for store in stores[:FILE_LIMIT]:
         named = (streams.get(f"{store}/{stream}") for stream in _NAME_STREAMS)
         names = [_text(ole, path) for path in named if path]
-        declared = streams.get(f"{store}/{_TYPE_STREAM}")
+        types = [streams[at] for name in _TYPE_STREAMS if (at := f"{store}/{name}") in streams]
         octets = ole.openstream(streams[f"{store}/{_CONTENT_STREAM}"]).read()
-        media_type = _text(ole, declared).strip().lower() if declared else ""
+        media_type = _text(ole, types[0]).strip().lower() if types else ""
         yield Inner(tuple(dict.fromkeys(names)), octets, media_type)
 
 
 def _text(ole: olefile.OleFileIO, path: list[str]) -> str:
-    return str(ole.openstream(path).read().decode("utf-16-le", "replace").rstrip("\0"))
+    charset = "cp1252" if path[-1].lower().endswith("001e") else "utf-16-le"
+    return str(ole.openstream(path).read().decode(charset, "replace").rstrip("\0"))
 
 
 def _is_content(stream: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from filterd.filters.parts.unpacking import markup, office, pdf
+from filterd.filters.parts.unpacking import markup, office, pdf, tables
 from filterd.filters.parts.unpacking.files import File
 from filterd.filters.parts.unpacking.handlers import has_handler
 from filterd.filters.parts.unpacking.marks import MARKUP_EXTENSIONS, ONENOTE_FILE
@@ -32,8 +32,13 @@ _PAGE_IN_XML = (
 )
 _SCHEME = re.compile(rb"(?i)(?:java|vb)script:")
 _META = re.compile(rb"(?i)<meta\b(?:(?!<meta\b)[^>])*+")
-_REFRESH = re.compile(rb"(?i)\brefresh\b")
-_OTHER_PAGE = re.compile(rb"(?i)\burl\s*+=")
+_ATTRIBUTE = re.compile(
+    rb"(?<![^\s\"'>/=])([^\s\"'>/=]++)\s*+=\s*+(?:\"([^\"]*+)|'([^']*+)|([^\s\"'>]++))"
+)
+# The page that a refresh goes to (WHATWG HTML, "shared declarative refresh steps").
+_TARGET = re.compile(rb"(?i)\s*+[\d.]*+\s*+[;,]?+\s*+(?:url\s*+=\s*+)?[\"']?\s*+(.*)", re.DOTALL)
+_ELSEWHERE = re.compile(rb"(?i)[a-z][a-z0-9+.-]*+:|[\\/]{2}")
+_BASE = re.compile(rb"(?i)<base\b[^<>]*+")
 _SPACE = bytes(range(33))
 # What draws no text within a picture, but is a page of its own in it.
 _PAGE_ELEMENT = re.compile(
@@ -70,7 +75,7 @@ def _findings(file: File) -> Iterator[Finding]:
     is_named_so = not _MARKUP_EXTENSIONS.isdisjoint(file.extensions)
     if is_page or (is_named_so and not _is_office_member(name)):
         yield from _markup(file)
-    yield from office.table(file)
+    yield from tables.findings(file)
 
 
 def _is_office_member(name: str) -> bool:
@@ -88,8 +93,36 @@ def _markup(file: File) -> Iterator[Finding]:
         yield "DOC_SCRIPT", f"{word} with script"
     if _holds_page(content):
         yield "DOC_SCRIPT", f"{word} with a page in it (foreignObject)"
-    if any(_REFRESH.search(tag) and _OTHER_PAGE.search(tag) for tag in _META.findall(content)):
+    if _goes_elsewhere(content):
         yield "DOC_REMOTE", f"{word} that goes elsewhere by itself"
+
+
+def _goes_elsewhere(content: bytes) -> bool:
+    """True if the page refreshes to one that is not beside it: of a documentation the first page
+    often goes to another in the same archive."""
+    for tag in _META.findall(content):
+        attributes = _attributes(tag)
+        if attributes.get(b"http-equiv", b"").strip().lower() == b"refresh":
+            target = _TARGET.match(attributes.get(b"content", b""))
+            if target and target[1] and (_ELSEWHERE.match(target[1]) or _has_base(content)):
+                return True
+    return False
+
+
+def _has_base(content: bytes) -> bool:
+    """True if addresses that are relative are so to another place."""
+    return any(
+        _ELSEWHERE.match(_attributes(tag).get(b"href", b"").strip())
+        for tag in _BASE.findall(content)
+    )
+
+
+def _attributes(tag: bytes) -> dict[bytes, bytes]:
+    """Name in lower case → value; the first of a name counts."""
+    found: dict[bytes, bytes] = {}
+    for name, double, single, bare in _ATTRIBUTE.findall(tag):
+        found.setdefault(name.lower(), double or single or bare)
+    return found
 
 
 def _holds_page(content: bytes) -> bool:

@@ -38,7 +38,11 @@ _DOCUMENT = re.compile(
     rb"|(?:\xef\xbb\xbf)?(?:<\?xml\s|<!DOCTYPE\s|<html\b)",
     re.IGNORECASE,
 )
-_OTHER_DOCUMENT = re.compile(rb"GIF8[79]a|\{\\rtf|(?:\xef\xbb\xbf)?(?:\s*+[<{\[]|BEGIN:V)")
+_OTHER_DOCUMENT = re.compile(
+    rb"GIF8[79]a|\{\\rtf|RIFF.{4}WEBP|-----BEGIN [A-Z ]{3,40}-----"
+    rb"|(?:\xef\xbb\xbf)?(?:\s*+[<{\[]|BEGIN:V)",
+    re.DOTALL,
+)
 _NOT_TEXT = re.compile(rb"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
 

@@ -79,8 +79,11 @@ _SNIFFED = 256
 _HEADER_SAMPLE = 16 << 10
 _TEXT_SAMPLE = 512
 _FOOTER_SIZE = 512
-_DISK_FOOTERS = {b"cone": "vhd", b"koly": "disk"}
+_DISK_FOOTERS = {b"conectix\0": "vhd", b"koly\0": "disk"}
 """Disk images that are known by their last 512 octets: Virtual PC's, and Apple's (UDIF)."""
+
+_CODED_ELEMENTS = (b"binaryData>", b"binary-data>", b"binData ", b"binData>")
+"""Of Office documents that are one XML file: what is a member of the ZIP file otherwise."""
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _TNEF = b"\x78\x9f\x3e\x22"
@@ -128,11 +131,16 @@ def kinds(content: bytes, names: Sequence[str] = (), media_type: str = "") -> tu
         found["mht"] = None
     if "ole" in found and msi.is_installer(content):
         found["msi"] = None
-    footer = _DISK_FOOTERS.get(content[-_FOOTER_SIZE:][:4])
-    if footer:
-        found[footer] = None
+    footer = content[-_FOOTER_SIZE:]
+    for mark, kind in _DISK_FOOTERS.items():
+        if footer.startswith(mark):
+            found[kind] = None
     if ONENOTE_FILE in content:
         found["onenote"] = None
+    if content[:64].lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<?xml") and any(
+        element in content for element in _CODED_ELEMENTS
+    ):
+        found["flat"] = None
     is_text = b"\0" not in content[:_TEXT_SAMPLE] and not is_structured
     if (is_text or "mail" in named) and any(mark in content for mark in CODED_MARKS):
         found["text"] = None

@@ -1,4 +1,4 @@
-"""Pages as their readers take them: their characters, and the files that their links hold.
+"""Pages as their readers take them: their characters, and the files that they hold themselves.
 
 Sources: RFC 2397; the WHATWG's URL and HTML standards for what is dropped from a link and decoded
 in an attribute; RFC 2152.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from filterd.filters.parts.unpacking.kinds import HEAD_SIZE, kinds_of
 from filterd.message.decoding import decode_base64
 from filterd.message.references import resolved
 
@@ -34,6 +36,11 @@ _DOWNLOAD = re.compile(
 )
 
 
+_JOINT = re.compile(rb"[\"'`] *+\+ *+[\"'`]")
+_CODED = re.compile(rb"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{64,}+={0,2}")
+_PICTURES = frozenset({"gif", "jpeg", "png"})
+
+
 class PageLink(NamedTuple):
     """names: what the file is called when it is saved, if the page says. media_type: as the link
     declares it, in lower case."""
@@ -55,9 +62,10 @@ def plain(content: bytes) -> bytes:
     return content
 
 
-def may_have_links(content: bytes) -> bool:
-    """True if the page may have links that hold their target (`links`)."""
-    return b"data:" in _joined(content).lower()
+def may_hold_files(content: bytes) -> bool:
+    """True if the page may have links that hold their target (`links`), or `coded_files`."""
+    text = _joined(content)
+    return b"data:" in text.lower() or _CODED.search(_JOINT.sub(b"", text)) is not None
 
 
 def links(content: bytes) -> Iterator[PageLink]:
@@ -85,6 +93,18 @@ def links(content: bytes) -> Iterator[PageLink]:
         media_type = declared.partition(b";")[0].strip().decode("ascii", "replace")
         yield PageLink(_names(text, start, data.end()), octets, media_type)
         position = data.end()
+
+
+def coded_files(content: bytes) -> Iterator[bytes]:
+    """Files that stand in a page in base64, as texts of scripts that make downloads of them: what
+    begins like a program, an archive, a document or a shortcut."""
+    text = _JOINT.sub(b"", _joined(content))
+    for match in islice(_CODED.finditer(text), LINK_LIMIT):
+        if text.endswith(b"base64,", max(0, match.start() - 7), match.start()):
+            continue  # a link (`links`)
+        head = decode_base64(match[0][: HEAD_SIZE * 4 // 3])
+        if not _PICTURES.issuperset(kinds_of(head)):
+            yield decode_base64(match[0])
 
 
 _FROM_URL = bytes.maketrans(b"-_", b"+/")

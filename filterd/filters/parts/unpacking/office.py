@@ -1,9 +1,8 @@
-"""Office files: macros, DDE, remote templates, embedded files, passwords.
+"""Office files: macros, DDE, embedded files, passwords, and what they load from elsewhere.
 
 The members of Office's ZIP files come here one by one, as files of their own, so a macro storage is
 found wherever it lies. Whether macros start by themselves is asked of oletools, which is loaded
-only when there are macros. Sources: MS-OVBA §2.2.1, MS-DOC §2.5.1, MS-PPT §2.3.2, MS-XLS §2.4,
-ECMA-376 part 2 §9.3.
+only when there are macros. Sources: MS-OVBA §2.2.1, MS-DOC §2.5.1, MS-PPT §2.3.2, MS-XLS §2.4.
 """
 
 from __future__ import annotations
@@ -14,11 +13,15 @@ import re
 import struct
 from collections.abc import Iterator
 
+from filterd.filters.parts.unpacking import linked, macros, word_fields
 from filterd.filters.parts.unpacking.files import OLE_ERRORS, File
-from filterd.message.references import resolved
+from filterd.filters.parts.unpacking.tables import narrow
 
 RECORD_LIMIT = 100_000
 """Records of a workbook that are looked at; the sheets are named among the first."""
+
+LINKS_LIMIT = 1000
+"""Linked objects of one document that are looked at."""
 
 Finding = tuple[str, str]
 """Name of a symbol, and what was found."""
@@ -28,42 +31,23 @@ _FILE_PASS, _BOUND_SHEET = 0x002F, 0x0085  # MS-XLS §2.4.117, §2.4.28
 _WORD_ENCRYPTED = 0x0100  # MS-DOC §2.5.2, FibBase, fEncrypted in the word at octet 10
 _POWERPOINT_ENCRYPTED = 0xF3D1C4DF  # MS-PPT §2.3.2, headerToken at octet 12
 
-_EXTERNAL = re.compile(
-    rb"<(?:[A-Za-z_][\w.-]{0,60}+:)?Relationship\b(?:[^<>\"']++|\"[^\"<]*+\"|'[^'<]*+')*+>"
-)
-# Not links to other workbooks: Excel asks before it follows them.
-_REMOTE_TYPES = (b"/attachedTemplate", b"/oleObject", b"/frame", b"/subDocument")
-_REMOTE = re.compile(rb"://|\\\\|mhtml:|\bfile:", re.IGNORECASE)
-# A share by the name or address of a host that only its own network knows (RFC 6762, RFC 8375,
-# RFC 1918; `internal` is ICANN's): what comes from outside cannot choose what lies there.
-_OWN_SHARE = re.compile(
-    rb"[\"'](?:file:)?[\\/]{2,5}(?:[\w-]{1,63}|[\w.-]{1,200}\.(?:local|lan|internal|intern|intranet"
-    rb"|corp|home|home\.arpa)|10(?:\.\d{1,3}){3}|192\.168(?:\.\d{1,3}){2}"
-    rb"|172\.(?:1[6-9]|2\d|3[01])(?:\.\d{1,3}){2})[\\/][^\"']*[\"']",
-    re.IGNORECASE,
-)
-# A drive of the reader's own: Word and Excel write where a template or another sheet once lay.
-_OWN_DRIVE = re.compile(rb"[\"']file:///[a-z]:[^\"']*[\"']", re.IGNORECASE)
-_DDE = re.compile(rb"(?i)\bDDE(?:AUTO)?\b\s*(?:&quot;|\"|c:|[a-z]+\.exe|<)")
-_FIELD_TEXT = re.compile(rb"<w:instrText\b[^<>]*+>([^<]*+)|w:instr=\"([^\"]*+)")
+_DDE_SOURCE = re.compile(rb"<(?:\w{1,20}+:)?(?:ddeLink|dde-source|dde-connection-decl)\b")
+_FORMULA = re.compile(rb"(?i)\bformula=\"([^\"<]*+)")
+_DDE_CALL = re.compile(rb"(?i)\bDDE\(")
 _XML_MACROS = re.compile(
     rb"(?i)macrosPresent\s*=\s*[\"']yes|:docSuppData\b|QWN0aXZlTWlt|pkg:name\s*=\s*[\"'][^\"'<]*vbaProject"
 )
 _BIN_DATA = re.compile(rb"(?i)<(?:\w{1,20}:)?binData\b([^<>]*+)")
 _PICTURE_NAME = re.compile(rb"(?i)\.(?:png|jpe?g|gif|bmp|tiff?|wmf|emf|wmz|emz|pcz|pict)[\"']")
-_BY_HAND = re.compile(r"(?i)(?!ImageCombo)\w+_(?:Click|DblClick|Change)")
-# A cell that begins as a formula does, to the end of its line.
-_FORMULA = re.compile(rb"(?m)(?:^|[\r,;\t|])[ \"]*+[=+@-]([^\r\n]*+)")
-# Server, topic, item, as in `=cmd|'/c calc'!A1`; a topic without quotes is a word.
-_DDE_LINK = re.compile(
-    rb"(?:(?<![\w.])(?>[\w.]*?[A-Za-z])[\w.]*+|') ?\| ?(?:'[^'|]*+'|[^\s'|!,;]++)![\w'\"$]"
+# How OpenDocument says which macro runs on which event, and where the code is in a single file.
+_LISTENER = re.compile(rb"<(?:\w{1,20}+:)?event-listener\b([^<>]*+)")
+_ON_OPENING = re.compile(
+    rb"event-name\s{0,9}=\s{0,9}[\"'](?:dom:(?:load|unload)|office:(?:new|load-finished|start-app"
+    rb"|view-created|view-close|prepare-unload)|on-?load|on-?open|on-?new|on-?unload)[\"']"
 )
-_SYLK_MACRO = re.compile(rb"(?im)^NN;NAuto_|;E[^;\r\n]*\b(?:EXEC|CALL|REGISTER|RUN|FORMULA)\(")
+_SOURCE_CODE = re.compile(rb"<(?:\w{1,20}+:)?source-code\b")
 
 _RTF_OBJECT = re.compile(rb"\\obj(?:data|update|emb|link|autlink)\b|\\objda[\s\\]")
-_RTF_TEMPLATE = re.compile(
-    rb"\\\*\s*\\template\s+(?:https?:|\\\\|file:|\\u-?\d|\\')", re.IGNORECASE
-)
 _RTF_DDE = re.compile(rb"(?i)\\fldinst\b(?:(?!\\fldinst)[^}]){0,200}?\bDDE(?:AUTO)?\b")
 
 _ODF_EXTENSIONS = tuple("odt ods odp odg odf ott ots otp otg fodt fods fodp".split())
@@ -84,11 +68,18 @@ def ole(file: File) -> Iterator[Finding]:
                 for stream in ("workbook", "book", "worddocument", "current user")
                 if stream in streams
             }
+            links = [
+                ole.openstream(stream).read(linked.MONIKER_SIZE)
+                for stream in streams
+                if stream.rpartition("/")[2] == "\1ole"
+            ][:LINKS_LIMIT]
     except OLE_ERRORS:
         yield "DOC_DAMAGED", "an Office file that cannot be read"
         return
     if any(stream.endswith("encryptedpackage") for stream in streams) or _is_encrypted(heads):
         yield "DOC_ENCRYPTED", "an Office document with a password"
+    for octets in links:
+        yield from linked.in_ole(octets)
     if any(stream.endswith("ole10native") for stream in streams):
         yield "DOC_EMBEDDED", "a file embedded in an Office document"
     yield from workbook(heads.get("workbook") or heads.get("book") or b"")
@@ -129,9 +120,8 @@ def _what_macros_do(file: File) -> Iterator[Finding]:
     try:
         for _, _, _, code in parser.extract_macros():
             text = code if isinstance(code, str) else code.decode("utf-8", "replace")
-            for keyword, _description in olevba.detect_autoexec(text):
-                # What a person does to a button or a field is not a start.
-                if not _BY_HAND.fullmatch(keyword):
+            for keyword, _description in olevba.detect_autoexec(macros.procedures(text)):
+                if macros.is_start(keyword):
                     yield "DOC_MACRO_AUTO", f"a macro that starts by itself ({keyword})"
                     return
     except olevba.OlevbaBaseException:
@@ -148,71 +138,38 @@ def member(file: File) -> Iterator[Finding]:
     if "xl/macrosheets/" in name or "xl/intlmacrosheets/" in name:
         yield "DOC_MACRO", "Excel 4 macros"
     is_odf = bool(file.path) and file.path[-1].lower().endswith(_ODF_EXTENSIONS)
-    if is_odf and name.startswith(("basic/", "scripts/")):
+    is_basic = name.startswith("basic/") and b"script:module" in file.content
+    if (is_odf and name.startswith(("basic/", "scripts/"))) or is_basic:
         yield "DOC_MACRO", "OpenDocument macros"
     if name == "meta-inf/manifest.xml" and b"encryption-data" in file.content:
         yield "DOC_ENCRYPTED", "an OpenDocument file with a password"
     if file.content.startswith(b"ActiveMime"):
         yield "DOC_MACRO", "macros in ActiveMime"
     if name.endswith(".rels"):
-        yield from _relationships(_narrow(file.content))
+        yield from linked.relationships(narrow(file.content))
     elif name.endswith(".xml") or file.content[:100].lstrip().startswith(b"<?xml"):
-        yield from _xml(_narrow(file.content))
-
-
-def table(file: File) -> Iterator[Finding]:
-    """Tables as text that Excel calculates: CSV, and SYLK, which has macros too."""
-    if not file.extensions.isdisjoint({"csv", "tsv"}):
-        formulas = _FORMULA.finditer(_narrow(file.content))
-        if any(_DDE_LINK.search(formula[1]) for formula in formulas):
-            yield "DOC_DDE", "starts a program by DDE"
-    if file.content.startswith(b"ID;") and _SYLK_MACRO.search(file.content):
-        yield "DOC_MACRO", "Excel 4 macros"
+        yield from _xml(narrow(file.content))
 
 
 def rtf(content: bytes) -> Iterator[Finding]:
     """Rich Text."""
     if _RTF_OBJECT.search(content):
         yield "DOC_EMBEDDED", "an object embedded in RTF"
-    if _RTF_TEMPLATE.search(content):
-        yield "DOC_REMOTE", "a template that is loaded from elsewhere"
+    yield from linked.in_rtf(content)
     if _RTF_DDE.search(content):
         yield "DOC_DDE", "starts a program by DDE"
 
 
-def _narrow(content: bytes) -> bytes:
-    """UTF-16 as if it were ASCII, which markup and formulas are; without the mark before it."""
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return content[2:].replace(b"\0", b"")
-    return content.removeprefix(b"\xef\xbb\xbf")
-
-
-def _relationships(content: bytes) -> Iterator[Finding]:
-    for match in _EXTERNAL.finditer(content):
-        element = match[0]
-        target = resolved(element.partition(b"Target=")[2].decode("latin-1"))
-        elsewhere = _OWN_DRIVE.sub(b"", target.encode("utf-8", "replace"))
-        others = _OWN_SHARE.sub(b"", elsewhere)
-        if b"External" in element and _REMOTE.search(elsewhere):
-            for kind in _REMOTE_TYPES:
-                if kind not in element:
-                    continue
-                if _REMOTE.search(others):
-                    yield "DOC_REMOTE", f"loads from elsewhere ({kind[1:].decode()})"
-                else:
-                    yield (
-                        "DOC_SHARE",
-                        f"loads from a share of its own network ({kind[1:].decode()})",
-                    )
-
-
 def _xml(content: bytes) -> Iterator[Finding]:
-    fields = _FIELD_TEXT.findall(content)
-    # Word puts the pieces of a field together.
-    texts = [glue.join(one or two for one, two in fields) for glue in (b" ", b"")]
-    if b"<ddeLink" in content or any(_DDE.search(text + b'"') for text in texts if text):
+    has_call = any(map(_DDE_CALL.search, _FORMULA.findall(content)))
+    if has_call or _DDE_SOURCE.search(content) or word_fields.has_dde(content):
         yield "DOC_DDE", "starts a program by DDE"
+    yield from linked.in_xml(content)
     if _XML_MACROS.search(content) or not all(
         _PICTURE_NAME.search(data[1]) for data in _BIN_DATA.finditer(content)
     ):
         yield "DOC_MACRO", "Visual Basic macros"
+    if _SOURCE_CODE.search(content):
+        yield "DOC_MACRO", "OpenDocument macros"
+    if any(_ON_OPENING.search(listener) for listener in _LISTENER.findall(content)):
+        yield "DOC_MACRO_AUTO", "a macro that starts by itself (event-listener)"

@@ -16,11 +16,12 @@ ATTACHMENT_LIMIT = 1000
 """Attachments of one file that are listed."""
 
 _ATTRIBUTE = struct.Struct("<BII")
-_LEVEL_ATTACHMENT = 2
 _RENDER_DATA, _TITLE, _DATA, _PROPERTIES = 0x00069002, 0x00018010, 0x0006800F, 0x00069005
+_OF_ATTACHMENTS = frozenset({_RENDER_DATA, _TITLE, _DATA, _PROPERTIES})
 
 
 _LONG_FILENAME, _FILENAME, _DATA_OBJECT, _DISPLAY_NAME = 0x3707, 0x3704, 0x3701, 0x3001
+_EXTENSION = 0x3703
 _MEDIA_TYPE = 0x370E
 _OBJECT, _STRING8, _UNICODE, _BINARY = 0x000D, 0x001E, 0x001F, 0x0102
 _FIXED_SIZE = {
@@ -68,14 +69,26 @@ class _Collected:
 
 
 class TnefError(ValueError):
-    """The stream breaks off or contradicts itself; whole attachments before that were yielded."""
+    """The stream breaks off or contradicts itself; what stands before that was yielded."""
 
 
 def attachments(data: bytes) -> Iterator[Attachment]:
-    """The files in a TNEF stream. Raises TnefError where it is no longer one."""
+    """The files in a TNEF stream, the last as far as it goes.
+
+    Raises TnefError where it is no longer one.
+    """
     found, count = _Collected(), 0
     started = False
-    for identifier, value in _attachment_attributes(data):
+    broken: TnefError | None = None
+    attributes = _attachment_attributes(data)
+    while True:
+        try:
+            identifier, value = next(attributes)
+        except StopIteration:
+            break
+        except TnefError as error:
+            broken = error
+            break
         if identifier == _RENDER_DATA and started:
             yield from found.attachments()
             count += 1
@@ -91,6 +104,8 @@ def attachments(data: bytes) -> Iterator[Attachment]:
             _add_properties(found, value)
     if started:
         yield from found.attachments()
+    if broken is not None:
+        raise broken
 
 
 def _attachment_attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -100,16 +115,17 @@ def _attachment_attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
     position = 6
     while position + _ATTRIBUTE.size <= len(data):
         level, identifier, length = _ATTRIBUTE.unpack_from(data, position)
-        if level not in (1, _LEVEL_ATTACHMENT):
+        if level not in (1, 2):
             # Trailing octets are common; Outlook ignores them.
             return
         begin = position + _ATTRIBUTE.size
         end = begin + length
+        # Some readers go by the identifier alone, and take what there is of the last one.
+        if identifier in _OF_ATTACHMENTS:
+            yield identifier, data[begin:end]
         if end + 2 > len(data):
             raise TnefError("an attribute is longer than the file")
         position = end + 2
-        if level == _LEVEL_ATTACHMENT:
-            yield identifier, data[begin:end]
 
 
 def _add_properties(found: _Collected, value: bytes) -> None:
@@ -118,7 +134,7 @@ def _add_properties(found: _Collected, value: bytes) -> None:
         if isinstance(content, bytes):
             if tag == _DATA_OBJECT:
                 found.contents.append(content)
-        elif tag in (_LONG_FILENAME, _FILENAME, _DISPLAY_NAME):
+        elif tag in (_LONG_FILENAME, _FILENAME, _DISPLAY_NAME, _EXTENSION):
             found.names.insert(0, content)
         elif tag == _MEDIA_TYPE:
             found.media_type = content.strip().lower()

@@ -42,8 +42,9 @@ by name and head."""
 NESTED_LIMIT = 64 << 20
 """Octets of an archive inside of another, which is kept in memory as a whole."""
 
-RATIO_FLOOR = 4 << 20
-"""Octets of content before the ratio counts: small files of zeros are not bombs."""
+RATIO_FLOOR = 16 << 20
+"""Octets of content before the ratio counts: logs of one line again and again, and tables with few
+values, are packed to a five-hundredth, and are not bombs."""
 
 ARCHIVE_LIMIT = 1000
 """Archives of one message that are opened, nested ones too; each costs a process, some 2 ms."""
@@ -54,7 +55,9 @@ BEHIND_LIMIT = 256 << 20
 FINDING_LIMIT = 50
 """Findings of one message that are kept; the first tell the story."""
 
-_UNREADABLE = frozenset("ace alz arj disk egg installshield stuffit uc2 udf vhd wim zoo".split())
+_UNREADABLE = frozenset(
+    "ace alz arj disk egg installshield lrzip stuffit uc2 udf vhd wim zoo zpaq".split()
+)
 """Kinds that hold files and that nothing here can open."""
 
 _Found = containers.Inner | containers.Unseen | Attachment
@@ -65,6 +68,7 @@ _CONTAINERS: Mapping[str, Callable[[bytes], Iterator[_Found]]] = {
     "mht": containers.of_web_archive,
     "onenote": containers.of_onenote,
     "ole": containers.of_ole,
+    "rtf": containers.of_rtf,
     "apple": containers.of_apple,
     "pdf": containers.of_pdf,
     "html": containers.of_markup,
@@ -73,6 +77,7 @@ _CONTAINERS: Mapping[str, Callable[[bytes], Iterator[_Found]]] = {
     "text": containers.of_text,
     "icalendar": containers.of_icalendar,
     "cms": containers.of_cms,
+    "flat": containers.of_flat,
 }
 
 _OPENED = ARCHIVE_KINDS | _CONTAINERS.keys()
@@ -279,6 +284,12 @@ class Unpacker:
                 member = self._read(entry, names, path, most, is_locked=is_locked)
                 if member is None:
                     return
+                if is_one_file(kind) and member.complete and member.content == file.content:
+                    # libarchive gives what it does not know as it is.
+                    note = f"{file.shown_path}: nothing here reads {kind} with such settings"
+                    self._note("ARCHIVE_LIMIT", note)
+                    yield File(names, "", b"", path, complete=False)
+                    return
                 yield member
 
     def _read(
@@ -363,7 +374,7 @@ class Unpacker:
 
 def _is_worth_opening(file: File, kind: str) -> bool:
     if kind in ("html", "svg", "hta"):
-        return markup.may_have_links(file.content)
+        return markup.may_hold_files(file.content)
     return True
 
 
