@@ -45,7 +45,7 @@ TIMERS = ("filterd-backup.timer", "filterd-report.timer")
 def test_systemd_takes_the_unit(tmp_path: Path, name: str) -> None:
     program = require("systemd-analyze", "systemd")
     # Verification looks for the program, Python stands in for it; and for the units it names.
-    for unit in (*SERVICES, *SOCKETS, "filterd-backup.timer"):
+    for unit in (*SERVICES, *SOCKETS, *TIMERS):
         text = (ROOT / "packaging" / unit).read_text("utf-8")
         (tmp_path / unit).write_text(text.replace("/usr/bin/filterd", sys.executable))
 
