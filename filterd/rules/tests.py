@@ -214,12 +214,9 @@ class InMimeHeader(Matching):
             return int(all(self.compiled.search(value) is None for value in values))
         if self.limit == 1:
             return int(any(self.compiled.search(value) is not None for value in values))
-        count = 0
-        for value in values:
-            count += self.compiled.count(value, self.limit - count)
-            if count >= self.limit:
-                break
-        return count
+        # The first part that hits is the last one looked at.
+        counts = (self.compiled.count(value, self.limit) for value in values)
+        return next(filter(None, counts), 0)
 
     def places(self, view: View, limit: int) -> Iterator[tuple[str, bytes, Span]]:
         for number, value in self._values(view):

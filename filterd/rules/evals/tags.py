@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
-from filterd.message.address import canonical_domain
 from filterd.message.authentication import AuthResult, DkimCheck
 from filterd.rules.evals import asn
 from filterd.rules.evals.authentication import known
@@ -67,12 +66,6 @@ _OF_RELAYS: Mapping[str, Callable[[View], Values]] = MappingProxyType(
 """Tags that no rule can set in their place."""
 
 
-def _hosts(view: View, name: str, *modifiers: str) -> list[str]:
-    addresses = view.values(name, *modifiers, "addr")
-    hosts = (address.rpartition(b"@")[2].strip() for address in addresses if b"@" in address)
-    return [canonical_domain(host.decode("utf-8", "surrogateescape")) for host in hosts if host]
-
-
 def _reversed(relays: Iterable[Relay]) -> list[str]:
     return [reverse(relay.ip) for relay in relays if not relay.ip_private]
 
@@ -91,8 +84,8 @@ def _valid(view: View) -> list[DkimCheck]:
 
 _OF_MESSAGE: Mapping[str, Callable[[View], Values]] = MappingProxyType(
     {
-        "SENDERDOMAIN": lambda view: _hosts(view, "EnvelopeFrom", "first")[:1],
-        "AUTHORDOMAIN": lambda view: _hosts(view, "From"),
+        "SENDERDOMAIN": View.sender_domains,
+        "AUTHORDOMAIN": View.author_domains,
         "DKIMDOMAIN": lambda view: [one.domain for one in _valid(view)],
         "DKIMIDENTITY": lambda view: [one.auid or f"@{one.domain}" for one in _valid(view)],
         "DKIMSELECTOR": lambda view: [one.selector for one in _valid(view)],

@@ -6,9 +6,10 @@ All text is octets, decoded to UTF-8 where a charset is known, as SpamAssassin 4
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 
+from filterd.message.address import canonical_domain
 from filterd.message.lazy import lazy
 from filterd.message.message import Message
 from filterd.rules.conf.rule import Option, RuleKind
@@ -147,6 +148,19 @@ class View(TextView):
             return values[0].removesuffix(b"\n")
         return b"".join(values)
 
+    def sender_domains(self) -> list[str]:
+        """The domain of the envelope sender, as A-labels; none if it has none."""
+        return self._hosts("EnvelopeFrom", "first")[:1]
+
+    def author_domains(self) -> list[str]:
+        """The domains of From, as A-labels."""
+        return self._hosts("From")
+
+    def _hosts(self, name: str, *modifiers: str) -> list[str]:
+        addresses = self.values(name, *modifiers, "addr")
+        hosts = (address.rpartition(b"@")[2].strip() for address in addresses if b"@" in address)
+        return [canonical_domain(host.decode("utf-8", "surrogateescape")) for host in hosts if host]
+
     def _computed(self, name: str, modifiers: frozenset[str]) -> tuple[bytes, ...]:
         is_raw = "raw" in modifiers
         if name.startswith("ALL") and (whole := self._whole(name, is_raw=is_raw)) is not None:
@@ -186,16 +200,28 @@ class View(TextView):
             return [*get(b"to"), *get(b"cc")]
         if lowered == "envelopefrom":
             return [] if self.envelope_from is None else [self.envelope_from]
+        if lowered in _DOMAINS:
+            domains = _DOMAINS[lowered](self)
+            return [" ".join(domains).encode("utf-8", "surrogateescape")] if domains else []
         if name == "MESSAGEID":
             return [value for key in MESSAGE_IDS for value in get(key) if value]
         return None
+
+
+_DOMAINS: Mapping[str, Callable[[View], list[str]]] = MappingProxyType(
+    {"x-senderdomain": View.sender_domains, "x-authordomain": View.author_domains}
+)
 
 
 def real_field(name: str) -> bytes | None:
     """The name in lower case of the field that `View.header` looks at; None for what is made of
     other fields, or of all."""
     lowered = name.lower()
-    if name in _MADE_UP or lowered in ("tocc", "envelopefrom") or lowered.startswith(_RELAYS):
+    if (
+        name in _MADE_UP
+        or lowered in ("tocc", "envelopefrom", *_DOMAINS)
+        or lowered.startswith(_RELAYS)
+    ):
         return None
     return lowered.encode("latin-1", "replace")
 

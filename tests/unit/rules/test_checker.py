@@ -77,6 +77,11 @@ TABLE: dict[str, tuple[str, dict[str, tuple[int, float]]]] = {
         "header A exists:ToCc\nheader B ALL =~ /^To:/m\nheader C exists:MESSAGEID",
         {"A": (1, 1.0), "B": (1, 1.0)},
     ),
+    "domains of sender and authors": (
+        "header A X-AuthorDomain =~ /^a\\.example$/\nheader B X-SenderDomain =~ /./"
+        "\nheader C exists:X-AuthorDomain",
+        {"A": (1, 1.0), "C": (1, 1.0)},
+    ),
     "many rules of a field that is not there": (
         "".join(f"header A{n} X-None =~ /{n}/\n" for n in range(5))
         + "header B X-None =~ /^$/\nheader C X-None !~ /b/",
@@ -191,3 +196,15 @@ def test_where_a_rule_matches() -> None:
         ("body 2", b"pills later"),
     ]
     assert compiled.where(view, "B") == [("Subject", b"and")]
+
+
+def test_a_mimeheader_rule_that_counts_stops_behind_the_first_part_that_hits() -> None:
+    """Beside SpamAssassin: each part is looked at by itself, up to one with a hit."""
+    data = (
+        b"Content-Type: multipart/mixed; boundary=b\n\n"
+        b"--b\nX-Number: none\n\n\n--b\nX-Number: 1 2\n\n\n--b\nX-Number: 3 4 5\n\n\n--b--\n"
+    )
+    text = "mimeheader A X-Number =~ /[0-9]/\ntflags A multiple\n"
+    assert hits(text, data) == {"A": (2, 2.0)}
+    assert hits(text + "tflags A multiple range=4", data) == {"A": (3, 3.0)}
+    assert hits(text + "tflags A multiple concat", data) == {"A": (5, 5.0)}
