@@ -283,7 +283,7 @@ FILES: dict[str, tuple[str, bytes, tuple[str, ...]]] = {
         ("DOC_EMBEDDED",),
     ),
     "RTF template": ("a.rtf", b"{\\rtf1{\\*\\template http://x.example/a.dotm}}", ("DOC_REMOTE",)),
-    "RTF template by SMB": ("a.rtf", b"{\\rtf1{\\*\\template \\\\\\\\x\\\\a}}", ("DOC_REMOTE",)),
+    "RTF template by SMB": ("a.rtf", b"{\\rtf1{\\*\\template \\\\\\\\x\\\\a}}", ("DOC_SHARE",)),
     "RTF template in Unicode": (
         "a.rtf",
         b"{\\rtf1{\\*\\template \\u-65432?\\u-65420?http}}",
