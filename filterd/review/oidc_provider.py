@@ -8,7 +8,6 @@ checked, and each answer has limits in octets and in time.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import ssl
 import threading
@@ -24,6 +23,7 @@ from filterd.review.outside_login import (
     LoginUnavailableError,
     secret_line,
 )
+from filterd.system.bounded import json_value
 
 if TYPE_CHECKING:
     import httpx
@@ -209,8 +209,8 @@ class OidcProvider:
             told = str(error) or type(error).__name__
             raise LoginUnavailableError(f"{self._where}: {what}: {told}") from None
         try:
-            value = json.loads(body)
-        except (ValueError, RecursionError):
+            value = json_value(body)
+        except ValueError:
             value = None
         if status != 200:
             # RFC 6749 §5.2; the description is for developers.

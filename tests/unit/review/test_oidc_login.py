@@ -297,6 +297,8 @@ def test_metadata_that_is_not_believed(
         (httpx.Response(302, headers={"location": "https://evil.example/"}), "HTTP 302"),
         (httpx.Response(200, content=b"<html>"), "not a JSON object"),
         (httpx.Response(200, content=b"[" * 100_000), "not a JSON object"),
+        # Not even where it is valid: C code would need as much of a thread's stack.
+        (httpx.Response(200, content=b'{"a":' + b"[" * 100 + b"]" * 100 + b"}"), "not a JSON"),
         (httpx.Response(200, content=b"[]"), "not a JSON object"),
         (httpx.Response(200, content=b" " * (ANSWER_OCTETS + 1)), "more than 256 KiB"),
     ],
