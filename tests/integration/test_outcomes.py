@@ -11,6 +11,7 @@ import pytest
 
 from tests.helpers import messages
 from tests.helpers.messages import told
+from tests.helpers.process import wait_for
 from tests.helpers.servers.clamd import VIRUS
 from tests.helpers.servers.filterd import Filterd, id_in
 from tests.helpers.servers.mta import Mta
@@ -97,7 +98,7 @@ def test_gtube_is_refused_and_a_copy_kept(mta: Mta, filterd: Filterd) -> None:
     mta.settled()
     assert mta.mailboxes == {}
     if not isinstance(mta, OwnMta):
-        assert id in mta.log
+        wait_for("the reply in the log", lambda: id in mta.log)
 
 
 def test_a_virus_is_refused_and_a_copy_kept(mta: Mta, filterd: Filterd) -> None:

@@ -150,7 +150,7 @@ def test_a_dead_scanner_delays_mail_until_it_is_back(
     assert line["action"] == "tempfail"
     assert "CLAMAV_FAILED" in str(line["symbols"])
     if not isinstance(mta, OwnMta):
-        assert id_in(clean.text) in mta.log
+        wait_for("the id in the log", lambda: id_in(clean.text) in mta.log)
 
 
 def test_a_silent_scanner_costs_its_time(sendmail: Mta, daemon: Filterd) -> None:
