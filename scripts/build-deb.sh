@@ -3,7 +3,7 @@
 # made where it is missing, and else ../filterd-deb.
 #
 # For the release on which it is built: the package has the program with its Python packages, those of
-# requirements/product.txt by their hashes, in an environment of its own, /usr/lib/filterd, for the Python of
+# requirements/all.txt by their hashes, in an environment of its own, /usr/lib/filterd, for the Python of
 # that release. The compiler, which pymilter and the classifier's kernel need, is needed here only.
 # SOURCE_DATE_EPOCH, else the last commit, is the time of all files.
 set -euo pipefail
@@ -42,7 +42,7 @@ home=$tree/usr/lib/filterd
 "$python" -m venv "$home"
 pip=("$home/bin/python" -m pip install -q --disable-pip-version-check --no-compile --no-warn-script-location)
 "${pip[@]}" --require-hashes -r requirements/build.txt
-"${pip[@]}" --require-hashes --no-build-isolation --use-pep517 -r requirements/product.txt
+"${pip[@]}" --require-hashes --no-build-isolation --use-pep517 -r requirements/all.txt
 # From what git knows, not from what lies about here.
 mkdir -p "$out/source"
 git archive HEAD | tar -x -C "$out/source"

@@ -9,6 +9,7 @@
 #
 #   test.txt      what filterd, its tests and its development need
 #   product.txt   what filterd needs, in the same versions
+#   all.txt       that and all that its settings may ask for: for the Debian package and the image
 #   build.txt     what builds the packages that come as source, and filterd itself
 #   fuzz.txt      what `make fuzz` needs beside test.txt
 #   docs.txt      what `make docs` needs, alone
@@ -30,6 +31,7 @@ lock() {
 
 lock test.txt "${options[@]}" --extra dev pyproject.toml
 lock product.txt --constraints requirements/test.txt pyproject.toml
+lock all.txt --constraints requirements/test.txt --extra all pyproject.toml
 echo "setuptools" | lock build.txt "${options[@]}" -
 echo "atheris" | lock fuzz.txt "${options[@]}" -
 printf 'sphinx\nmyst-parser\nfuro\n' | lock docs.txt "${options[@]}" -
