@@ -48,7 +48,7 @@ def test_no_line_of_a_text_is_a_request_of_roff(made: Path) -> None:
     ("typed", "offered"),
     [
         ("filterd quar", "quarantine"),
-        ("filterd quarantine re", "release retry rescan"),
+        ("filterd quarantine re", "release retry rescan release-service"),
         ("filterd setup postfix --ap", "--apply"),
         ("filterd --vers", "--version"),
         ("filterd backup archive.tar.gz --js", "--json"),
