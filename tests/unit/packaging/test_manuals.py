@@ -70,7 +70,7 @@ def test_bash_completes(made: Path, typed: str, offered: str) -> None:
     ("typed", "offered"),
     [
         ("quar", {"quarantine"}),
-        ("quarantine re", {"release", "retry", "rescan"}),
+        ("quarantine re", {"release", "retry", "rescan", "release-service"}),
         ("setup postfix --ap", {"--apply"}),
         ("--vers", {"--version"}),
         ("backup archive.tar.gz --js", {"--json"}),
