@@ -388,7 +388,7 @@ def test_a_link_shows_and_only_the_button_releases(
     assert len(mta.taken) == 1
     page = client.get(path).text
     assert "delivered to you already" in page
-    assert "<button" not in page
+    assert "<button" not in page.partition("<main")[2].partition("</main>")[0]
 
 
 def test_what_the_mta_does_not_take_is_told_and_may_be_tried_again(
