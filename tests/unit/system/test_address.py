@@ -54,9 +54,10 @@ def test_nobody_there_is_no_error(kind: str, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="refused"):
         address.reach(5.0)  # there is nobody, indeed
 
+    # What other tests left open may be closed meanwhile.
     before = len(list(Path("/proc/self/fd").iterdir()))
     address.nudge()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 def test_a_listener_with_a_full_queue_is_not_waited_for(tmp_path: Path) -> None:

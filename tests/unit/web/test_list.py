@@ -507,7 +507,7 @@ def posting(site: Site, page: str, **fields: object) -> Response:
 
 
 def confirmed(site: Site, asked: Response) -> Response:
-    form = asked.text.partition('class="card confirm"')[2]
+    form = asked.text.partition('class="card confirm"')[2].partition("</main>")[0]
     fields: dict[str, object] = {
         name: html.unescape(value)
         for name, value in re.findall(r'name="(do|back|list)" value="([^"]*)"', form)
