@@ -10,9 +10,9 @@ from pathlib import Path
 from filterd.config.load import Settings
 from filterd.config.notices import KINDS
 from filterd.doctor.findings import Finding, Level
+from filterd.system import layout
 from filterd.system.display import count
 
-UNITS = (Path("/etc/systemd/system"), Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
 TIMER = "filterd-report.timer"
 WANTED = Path("/etc/systemd/system/timers.target.wants") / TIMER
 """What `systemctl enable` makes."""
@@ -63,7 +63,7 @@ def report(settings: Settings) -> Iterator[Finding]:
             "the report comes without pictures: the package matplotlib is missing",
             "pip install 'filterd[plot]', or set report.plots = false",
         )
-    if not is_on and any((folder / TIMER).exists() for folder in UNITS):
+    if not is_on and any((folder / TIMER).exists() for folder in layout.UNITS):
         yield Finding(
             Level.WARN,
             "report",

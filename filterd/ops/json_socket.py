@@ -21,8 +21,9 @@ from filterd.system.bounded import json_value
 
 log = logging.getLogger(__name__)
 
-QUESTION_LIMIT = 1 << 17
-"""Octets of a question; most have some twenty, one that names a thousand messages 20,000."""
+QUESTION_LIMIT = 1 << 22
+"""Octets of a question; most have some twenty, one that names a thousand messages 20,000, and one
+with hundreds of recipients that no charset has, six for each of theirs."""
 
 PATIENCE = 5.0
 """Seconds that somebody who has connected may take to ask, or to read."""
@@ -41,6 +42,10 @@ class AskError(Exception):
     """The service was not reached, or did not answer properly; the text says why."""
 
 
+class NotReachedError(AskError):
+    """Nobody answers at the socket: nothing was asked, and nothing done."""
+
+
 class RequestRefusedError(AskError):
     """The service refused; the text is its own."""
 
@@ -51,6 +56,9 @@ def ask_at(path: Path, request: Mapping[str, Any], seconds: float) -> dict[str, 
         peer.settimeout(seconds)
         try:
             peer.connect(str(path))
+        except OSError as error:
+            raise NotReachedError(f"{path}: {error.strerror or error}") from None
+        try:
             peer.sendall(json.dumps(request).encode("ascii") + b"\n")
             said = bytearray()
             while not said.endswith(b"\n"):
@@ -97,7 +105,7 @@ class JsonSocket:
         ListenAddress.parse(f"unix:{self.path}").clear()
         listener = socket.socket(socket.AF_UNIX)
         try:
-            # Nobody else can connect before it listens, and by then it is the daemon's alone.
+            # Nobody else can connect before it listens, and by then it is its user's alone.
             listener.bind(str(self.path))
             self.path.chmod(0o600)
             listener.listen(ASKERS)

@@ -128,8 +128,7 @@ class ReviewActions:
     def release(self, ids: Sequence[str], request: ActionRequest) -> list[ActionResult]:
         """Hand messages to the MTA for their recipients, or for others.
 
-        Raises UnknownIdError, StoreError, and ActionError if the service that releases for this
-        process did not.
+        Raises UnknownIdError, StoreError.
         """
         if self._release_socket is not None:
             return ask_to_release(self._release_socket, ids, request)

@@ -139,7 +139,7 @@ class OidcProvider:
         if not url:
             return {}
         if not access_token.isascii() or not access_token.isprintable():
-            raise LoginUnavailableError(f"{self._where}: an access token that is none")
+            raise LoginUnavailableError(f"{self._where}: the access token is malformed")
         bearer = {"Authorization": f"Bearer {access_token}"}
         return self._json("GET", url, "claims (UserInfo)", headers=bearer)
 

@@ -13,7 +13,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
-from filterd.ops.json_socket import AskError, JsonSocket, RequestRefusedError, ask_at
+from filterd.ops.json_socket import (
+    AskError,
+    JsonSocket,
+    NotReachedError,
+    RequestRefusedError,
+    ask_at,
+)
 from filterd.quarantine import StoreError, UnknownIdError
 from filterd.quarantine.release import CLAIM_LIMIT, Form
 from filterd.system.bounded import JsonForm, json_object
@@ -38,15 +44,17 @@ _WISH: JsonForm = {
 }
 _RESULT: JsonForm = {"id": str, "ok": bool, "words": str, "detail": dict}
 
+NOT_REACHED = "not released: the service that releases cannot be reached; the log says why"
 UNHEARD = (
-    "the service that releases did not answer, so nobody knows here what it did: {}; the message's "
-    "history will say so"
+    "the service that releases did not say what it did; the message's page will show it, or that "
+    "the release was interrupted"
 )
 
 
 def ask_to_release(path: Path, ids: Sequence[str], request: ActionRequest) -> list[ActionResult]:
-    """Have the service release messages. Raises ActionError, UnknownIdError."""
-    from filterd.review.actions import ActionError, ActionResult  # noqa: PLC0415  (imports this)
+    """Have the service release messages. One that it did not release, for whatever reason, is a
+    result that is not ok. Raises UnknownIdError."""
+    from filterd.review.actions import ActionResult  # noqa: PLC0415  (imports this)
 
     wish = {
         "ids": list(ids),
@@ -65,11 +73,14 @@ def ask_to_release(path: Path, ids: Sequence[str], request: ActionRequest) -> li
             raise UnknownIdError(answer["unknown"])
         return [ActionResult(**json_object(one, _RESULT)) for one in answer["results"]]
     except RequestRefusedError as error:
-        raise ActionError(f"not released: {error}") from error
-    except AskError as error:
-        raise ActionError(UNHEARD.format(error)) from error
-    except (KeyError, TypeError, ValueError) as error:
-        raise ActionError(UNHEARD.format("its answer is malformed")) from error
+        words = f"not released: {error}"
+    except NotReachedError as error:
+        log.error("release: %s", error)
+        words = NOT_REACHED
+    except (AskError, KeyError, TypeError, ValueError) as error:
+        log.error("release: %s", error)
+        words = UNHEARD
+    return [ActionResult(id, False, words) for id in ids]
 
 
 class ReleaseService:

@@ -61,7 +61,7 @@ RELEASE_SOCKET = Path("/run/filterd-release.sock")
 
 RELEASE_UNIT = "filterd-release.socket"
 
-UNITS = (Path("/etc/systemd/system"), Path("/usr/lib/systemd/system"))
+UNITS = tuple(map(Path, ("/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")))
 """Where systemd looks for units of administrators and of packages."""
 
 REPAIR = "filterd init --system"

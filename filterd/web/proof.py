@@ -39,7 +39,7 @@ class Unproven:
 
 def unproven(request: Request, name: str, form: FormData) -> Unproven | None:
     """None if the form's field `password` is the password of the account; a wrong one counts as a
-    failed login does. Of somebody who has logged in at an OpenID Provider there is no password
+    failed login does. Somebody who has logged in at an OpenID Provider has no password
     here: None if it was typed there just before."""
     state = state_of(request)
     session = session_of(request)

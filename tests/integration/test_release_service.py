@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -17,15 +18,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 import pytest
 
 from filterd.client import FilterdClient
 from filterd.config.load import load
+from filterd.digest.links import ReleaseLink, Signer
 from filterd.ops.json_socket import AskError, RequestRefusedError, ask_at
 from filterd.quarantine import Store
 from tests.helpers import receiving_mta
 from tests.helpers.entries import HOSTILE, new
 from tests.helpers.process import Program, answers, folder, free_port, listens, wait_for
+from tests.helpers.reports import revised
 from tests.helpers.servers.filterd import COMMAND
 
 AS_SYSTEMD = """\
@@ -150,10 +154,54 @@ def test_what_the_pages_release_the_service_sends(site: ReleasingSite) -> None:
         site.service.stop()
         (done,) = client.release(["id2"], to=["joe@mx.test"])
         assert not done["ok"]
-        assert "the service that releases did not answer" in done["words"]
+        assert done["words"] == (
+            "not released: the service that releases cannot be reached; the log says why"
+        )
     assert len(site.mta.taken) == 2
     events = [(one.what, one.who) for one in site.store.journal.events("id1")]
     assert ("released", "api:tests") in events
+
+
+def test_the_service_ends_in_the_middle(site: ReleasingSite) -> None:
+    """Nobody knows then whether the MTA took it: it is not sent again by itself."""
+    site.store.put(new("id1"))
+    site.start_service()
+    site.mta.at_dot = lambda: os.kill(site.service.pid, signal.SIGKILL)
+    with site.pages() as client:
+        (done,) = client.release(["id1"])
+        assert not done["ok"]
+        assert "did not say what it did" in done["words"]
+        site.mta.at_dot = lambda: None
+        site.start_service()
+        (done,) = client.release(["id1"])
+    assert "was releasing already" in done["words"]
+    assert len(site.mta.taken) <= 1
+
+
+def test_many_recipients_with_long_names(site: ReleasingSite) -> None:
+    site.store.put(new("id1"))
+    site.start_service()
+    label = "a" * 60
+    wanted = [f"{label}{n}@{label}.{label}.{label}.test" for n in range(600)]
+    asked = wish("id1") | {"recipients": wanted}
+    answer = ask_at(site.socket, {"ask": "release", "wish": asked}, 300)
+    assert answer["results"][0]["ok"], answer
+    assert sorted(site.mta.taken[0].rcpt) == sorted(wanted)
+
+
+def test_a_digests_link_when_the_service_is_away(site: ReleasingSite) -> None:
+    """The message is not gone, it could not be delivered now."""
+    site.store.put(revised(new("id1"), removed=()))
+    link = ReleaseLink("id1", "joe@mx.test", int(time.time()) + 600)
+    path = f"/held/{Signer(load(site.config).quarantine.folder).token(link)}"
+    with site.pages():
+        page = httpx.post(f"http://127.0.0.1:{site.port}{path}")
+        assert (page.status_code, "could not be delivered now" in page.text) == (503, True), (
+            page.text
+        )
+        site.start_service()
+        page = httpx.post(f"http://127.0.0.1:{site.port}{path}")
+    assert (page.status_code, len(site.mta.taken)) == (200, 1)
 
 
 def test_the_pages_themselves_could_not(site: ReleasingSite) -> None:

@@ -149,7 +149,7 @@ def _next_of(seed: str) -> str:
 
 
 def _state(request: Request) -> WebState:
-    """Raises HTTPException 404 where there is no provider."""
+    """Raises HTTPException 404 if there is no provider."""
     state = state_of(request)
     if not state.oidc_login.is_used:
         raise HTTPException(404)

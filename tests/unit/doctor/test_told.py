@@ -9,6 +9,7 @@ import pytest
 from filterd.config.load import Settings, load
 from filterd.doctor import told, web
 from filterd.doctor.findings import Finding, Level
+from filterd.system import layout
 
 NOTICES = """
 [notices]
@@ -34,7 +35,7 @@ def site(folder: Path, more: str = "") -> Settings:
 @pytest.fixture
 def units(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the installed timer, which is not enabled."""
-    monkeypatch.setattr(told, "UNITS", (tmp_path,))
+    monkeypatch.setattr(layout, "UNITS", (tmp_path,))
     monkeypatch.setattr(told, "WANTED", tmp_path / "wants" / told.TIMER)
     (tmp_path / told.TIMER).touch()
     (tmp_path / "wants").mkdir()
@@ -82,7 +83,7 @@ def test_a_report_that_nothing_sends(tmp_path: Path, units: Path) -> None:
     told.WANTED.unlink()
     (units / told.TIMER).unlink()
     (found,) = told.report(settings)
-    assert found.level == Level.OK, "where there is no timer, cron sends it"
+    assert found.level == Level.OK, "without a timer, a cron job may send it"
 
 
 def test_a_timer_for_nobody(tmp_path: Path, units: Path) -> None:

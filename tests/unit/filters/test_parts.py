@@ -200,7 +200,7 @@ def test_what_a_mail_kept_as_a_file_holds_beyond_the_limits_is_said() -> None:
     many = messages.multipart([("a.eml", letter + part * 2500 + b"--x--\r\n")])
     assert names(examined(many)) >= {"MIME_TOO_MANY_PARTS"}
     assert examined(many).action is Action.QUARANTINE
-    # A text of many lines like fields is no mail with a long header.
+    # A text with many lines that look like fields is not mail with a long header.
     settings = b"Content-Type: text/plain\nDate: today\n" + b"key: value; a; b\n" * 3000
     few = messages.multipart([("a.txt", settings), ("a.eml", letter + part + b"--x--\r\n")])
     assert examined(few) == Verdict()

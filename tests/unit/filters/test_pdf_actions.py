@@ -44,7 +44,7 @@ BY_HAND = {
         b"<</AA<</U 2 0 R/D 2 0 R>>>>", b"<</S/SubmitForm/F(https://bank.example)>>"
     ),
     "a place": pdf(b"<</OpenAction 2 0 R>>", b"<</S/GoTo/D[3 0 R/Fit]>>", b"<</S/URI>>"),
-    "nothing of that number": pdf(b"<</OpenAction 9 0 R>>", b"<</S/URI/URI(https://a.example)>>"),
+    "no object of that number": pdf(b"<</OpenAction 9 0 R>>", b"<</S/URI/URI(https://a.example)>>"),
 }
 
 

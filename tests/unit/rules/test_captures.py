@@ -56,7 +56,10 @@ TABLE = {
         "A B",
     ),
     "the first without it": (r"body B /order (?<NUMBER>\d+)/i" + "\nuri A m{/%{NUMBER}}", "B"),
-    "text is no pattern": (r"header S Subject =~ /of (?<WHAT>.*)/" + "\nbody A /%{WHAT}/", "A S"),
+    "text is not a pattern": (
+        r"header S Subject =~ /of (?<WHAT>.*)/" + "\nbody A /%{WHAT}/",
+        "A S",
+    ),
     "with /x": (
         r"header S Subject =~ /(?<WHAT>\d+ of b)/" + "\nheader A Subject =~ /%{WHAT}/x",
         "A S",
@@ -80,7 +83,7 @@ TABLE = {
     ),
     "of a field": ("uri A m{//www\\.%{HEADER(From:addr:domain)}/}", "A"),
     "of a field that is not there": ("body A /%{HEADER(X-None)}/", ""),
-    "lower case is no tag": (
+    "lower case is not a tag": (
         r"header N X-Number =~ /^(?<number>\d+)/" + "\nbody A /%{number}/",
         "N",
     ),

@@ -75,7 +75,7 @@ class TnefError(ValueError):
 def attachments(data: bytes) -> Iterator[Attachment]:
     """The files in a TNEF stream, the last as far as it goes.
 
-    Raises TnefError where it is no longer one.
+    Raises TnefError at the octet from which it is not TNEF.
     """
     found, count = _Collected(), 0
     started = False
