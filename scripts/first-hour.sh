@@ -11,12 +11,13 @@ apt() {
   }
   sed -n '/^Unpacking filterd/,$p; /^Removing filterd/,$p' apt.log
 }
-# Owner, mode and name of all that is the system's, without what MTA and clamd write at work.
+# Owner, mode and name of all that is the system's, without what MTA and clamd write at work (sendmail's make
+# writes its list of databases anew, with the group of the folder).
 files() {
   find / -xdev \( -path /root -o -path /run -o -path /tmp -o -path /proc -o -path /sys -o -path /dev \
     -o -path /var/log -o -path /var/cache -o -path /var/mail -o -path /var/tmp -o -path /var/spool/cron \
     -o -path '/var/lib/dpkg*' -o -path '/var/lib/apt*' -o -path '/var/lib/systemd*' -o -path '/var/lib/clamav/*' \
-    -o -path '/var/lib/postfix/*' -o -path '/etc/systemd/system/clamav-daemon.service.d/*' -o -path '/var/lib/sendmail/*' -o -path '/var/spool/postfix/pid/*' \) \
+    -o -path '/var/lib/postfix/*' -o -path '/etc/systemd/system/clamav-daemon.service.d/*' -o -path '/var/lib/sendmail/*' -o -path /etc/mail/databases -o -path '/var/spool/postfix/pid/*' \) \
     -prune -o -printf '%u:%g %m %p\n' | sort
   cut -d: -f1,3- /etc/passwd
   cut -d: -f1,4 /etc/group

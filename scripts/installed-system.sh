@@ -87,7 +87,7 @@ Environment=DEBIAN_FRONTEND=noninteractive HOME=/root PATH=/usr/sbin:/usr/bin:/s
 ExecStart=/root/first-hour.sh $mta "$wanted"
 StandardOutput=file:/root/first-hour.log
 StandardError=inherit
-TimeoutStartSec=20min
+TimeoutStartSec=60min
 [Install]
 WantedBy=graphical.target
 END
