@@ -1,7 +1,7 @@
 """The MTA with a null pymilter filter: messages a second, and what slow clients cost.
 
-    python -m bench.mta_speed [--messages 4000] [--octets 7000] [--accept] [--rules]
-                              [--connections 8] [--sessions 500]
+    python -m bench.mta_speed [--messages 4000] [--octets 7000] [--accept]
+                              [--rules | --rules-to-file] [--connections 8] [--sessions 500]
 
 The clients are processes of their own that say the same octets again and again and look only at the
 first digit of each reply, so that what is measured is the MTA. The slow clients stop in the middle
@@ -9,7 +9,9 @@ of a message; what they cost is resident memory of the MTA with and without them
 
 With `--rules` the MTA runs a stock sendmail.cf with access_db and virtusertable in the place of
 settings, made by m4, and its local mailer is `true`: what is measured beside the filter is the
-routing of a message by rules, and one process for its delivery.
+routing of a message by rules, and one process for its delivery. With `--rules-to-file` the
+recipient is an alias for a file, into which the MTA writes itself, as it does by settings: what is
+measured is the routing alone. The time ends when all has been delivered.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from enum import StrEnum
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -49,6 +52,15 @@ TIMEOUT = 60.0
 
 QUEUE_LIMIT = 300.0
 """Seconds for the deliveries of all messages."""
+
+
+class By(StrEnum):
+    """What routes mail: settings, or a stock sendmail.cf whose recipient gets it from a program, or
+    in a file."""
+
+    SETTINGS = "settings"
+    RULES = "rules"
+    RULES_TO_FILE = "rules-to-file"
 
 
 class Client:
@@ -114,8 +126,10 @@ def _filter(path: Path, *words: str) -> Iterator[None]:
         process.wait()
 
 
-def stock_cf(folder: Path, socket: Path) -> Path:
-    """A stock sendmail.cf with access_db and virtusertable, behind the filter at a socket."""
+def stock_cf(folder: Path, socket: Path, *, to_file: bool = False) -> Path:
+    """A stock sendmail.cf with access_db and virtusertable, behind the filter at a socket.
+
+    to_file: the recipient's mail goes into a file, not to a program."""
     tables = {
         "access": "Connect:127.0.0.1\tRELAY\nFrom:spam.test\tREJECT\nTo:closed@\tREJECT\n",
         "virtusertable": "info@v.test\tjoe\n@v.test\tcatch\n",
@@ -130,21 +144,24 @@ def stock_cf(folder: Path, socket: Path) -> Path:
         with io.BytesIO(text.encode()) as source, io.BytesIO() as out:
             if makemap(["-C", str(path), "hash", str(folder / "mail" / name)], source, out, out):
                 raise RuntimeError(out.getvalue().decode())
+    if to_file:
+        (folder / "mail/aliases").write_text(f"joe: {folder}/joe.mbox\n")
+        (folder / "joe.mbox").touch(0o600)
     text = re.sub(r"(?m)^(Mlocal,\s+P=)[^,]+", r"\1/bin/true", path.read_text())
     path.write_text(text)
     return path
 
 
 @contextlib.contextmanager
-def mta(folder: Path, *words: str, rules: bool = False) -> Iterator[tuple[int, int]]:
+def mta(folder: Path, *words: str, by: By = By.SETTINGS) -> Iterator[tuple[int, int]]:
     """`filterd mta run` behind the null filter (words: its arguments): its port and process id.
 
-    rules: with a stock sendmail.cf."""
+    by: what routes its mail."""
     port, null = free_port(), folder / "null.sock"
     (folder / "filterd.toml").write_text("[mta]\nmax_connections = 2000\n")
     asked = ["--port", str(port), "--spool", folder / "spool"]
-    if rules:
-        asked += ["--cf", stock_cf(folder, null)]
+    if by is not By.SETTINGS:
+        asked += ["--cf", stock_cf(folder, null, to_file=by is By.RULES_TO_FILE)]
     else:
         asked += ["--config", folder / "filterd.toml", "--mail", folder / "mail"]
         asked += ["--filter", f"null, S=unix:{null}, F=T"]
@@ -180,13 +197,13 @@ def _used(pid: int) -> tuple[float, float]:
 
 
 def speed(
-    folder: Path, messages: int, connections: int, size: int, *words: str, rules: bool = False
+    folder: Path, messages: int, connections: int, size: int, *words: str, by: By = By.SETTINGS
 ) -> Speed:
     """Messages through the null filter, each synced and with its 250."""
     octets, each = letter(size), messages // connections
     forked = get_context("fork")
     with (
-        mta(folder, *words, rules=rules) as (port, pid),
+        mta(folder, *words, by=by) as (port, pid),
         ProcessPoolExecutor(connections, forked) as pool,
     ):
         # The first connections make the pool's processes and the MTA's threads.
@@ -195,10 +212,9 @@ def speed(
         done = sum(
             pool.map(submit, [port] * connections, [each] * connections, [octets] * connections)
         )
-        if rules:
-            # What is measured is the way through: mail that waits in the queue has not gone it.
-            queue = folder / "spool/queue"
-            wait_for("the queue to be empty", lambda: not any(queue.iterdir()), QUEUE_LIMIT)
+        # What is measured is the way through: mail that waits in the queue has not gone it.
+        queue = folder / "spool/queue"
+        wait_for("the queue to be empty", lambda: not any(queue.iterdir()), QUEUE_LIMIT)
         seconds = time.perf_counter() - started
         return Speed(done, len(octets), seconds, _used(pid)[0] - before)
 
@@ -250,7 +266,9 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=500)
     parser.add_argument("--octets", type=int, default=TEXT_OCTETS, help="of a message's body")
     parser.add_argument("--accept", action="store_true", help="the filter accepts at once")
-    parser.add_argument("--rules", action="store_true", help="route by a stock sendmail.cf")
+    way = parser.add_mutually_exclusive_group()
+    for by in (By.RULES, By.RULES_TO_FILE):
+        way.add_argument(f"--{by}", dest="by", action="store_const", const=by, default=By.SETTINGS)
     given = parser.parse_args()
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="filterd-mta-") as folder:
@@ -261,7 +279,7 @@ def main() -> None:
             given.connections,
             given.octets,
             *words,
-            rules=given.rules,
+            by=given.by,
         )
     print(
         f"{found.messages} messages of {found.octets} octets over {given.connections} connections: "
