@@ -24,6 +24,7 @@ from filterd.quarantine.query import QueryError
 from filterd.review.actions import ActionError
 from filterd.review.principals import PrincipalError
 from filterd.web import api, health, pages
+from filterd.web.api.examples import DescribedApp
 from filterd.web.api.problems import problem
 from filterd.web.dates import BrowserZone
 from filterd.web.forwarded import ForwardedNotice
@@ -59,7 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         state.close()
 
-    app = FastAPI(
+    app = DescribedApp(
         routes=list(_routes().routes),
         title="filterd",
         version=__version__,
