@@ -29,7 +29,7 @@ from filterd.review.rights import (
     role_refusal,
 )
 from filterd.review.seen import as_seen, has_symbol
-from filterd.system.display import without_folders
+from filterd.system.display import all_without_folders, without_folders
 
 if TYPE_CHECKING:
     from filterd.chain.report import ScanReport
@@ -246,9 +246,10 @@ class Access:
     ) -> list[ActionResult]:
         assert action.run is not None
         try:
-            return action.run(self._actions, ids, request)
+            results = action.run(self._actions, ids, request)
         except (ActionError, UnknownIdError, GoneError, StoreError) as error:
             return [_refused(id, error) for id in ids]
+        return [one if one.ok else _told_afar(one) for one in results]
 
     def data(self, id: str) -> bytes:
         """The exact bytes, to be looked at. Raises as `Store.read` does."""
@@ -344,3 +345,8 @@ def _refused(id: str, error: Exception) -> ActionResult:
     # An OSError's own text names the file, which is nothing for a browser.
     words = error.strerror if isinstance(error, StoreError) else str(error)
     return ActionResult(id, False, without_folders(words or "the store has failed"))
+
+
+def _told_afar(result: ActionResult) -> ActionResult:
+    words, detail = without_folders(result.words), all_without_folders(result.detail)
+    return dataclasses.replace(result, words=words, detail=detail)

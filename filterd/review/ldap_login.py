@@ -92,6 +92,10 @@ class LdapLogin:
                     log.error("LDAP: more than one entry for %r in %s", name, own.base)
                 return None
             ((dn, values),) = entries
+            if not dn:
+                # A bind without a name is anonymous and proves no password (RFC 4513 §5.1.1).
+                log.error("LDAP: the entry for %r in %s has no name", name, own.base)
+                return None
             groups = values.get(own.groups.lower(), [])[:GROUPS_LIMIT] if own.groups else []
             if own.group_base:
                 wanted = own.group_filter.replace("{name}", conv.escape_filter_chars(name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from typing import Any
 
 from filterd.system.zone import local
 
@@ -82,3 +83,15 @@ def without_folders(text: str) -> str:
     """The text with the last name only of each absolute path in it, for people who are not on this
     machine."""
     return _FOLDERS.sub("", text)
+
+
+def all_without_folders(value: Any) -> Any:
+    """A value that JSON can say, with each text in it `without_folders`."""
+    match value:
+        case dict():
+            return {key: all_without_folders(one) for key, one in value.items()}
+        case list() | tuple():
+            return [*map(all_without_folders, value)]
+        case str():
+            return without_folders(value)
+    return value

@@ -23,7 +23,7 @@ from filterd.message import Client, Envelope, Recipient
 from filterd.ops.status import status as found
 from filterd.review.seen import all_as_seen, as_seen
 from filterd.review.timeline import timeline
-from filterd.system.display import without_folders
+from filterd.system.display import all_without_folders
 from filterd.web.api.identity import Admin, Bearer
 from filterd.web.api.looking import Id
 from filterd.web.api.problems import AsciiJSONResponse, documented
@@ -203,13 +203,4 @@ def flow(
 def status(request: Request, _access: Admin) -> JSONResponse:
     """How daemon, filters, clamd, model and store do."""
 
-    return AsciiJSONResponse(_told_afar(found(state_of(request).settings).to_json()))
-
-
-def _told_afar(value: Any) -> Any:
-    """A plain value without folders of this machine."""
-    if isinstance(value, dict):
-        return {key: _told_afar(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [*map(_told_afar, value)]
-    return without_folders(value) if isinstance(value, str) else value
+    return AsciiJSONResponse(all_without_folders(found(state_of(request).settings).to_json()))

@@ -303,6 +303,7 @@ def test_a_release_that_was_not_learned_says_both(
     assert not result.ok
     assert "joe@mx.example: released" in result.words
     assert "not learned: the model cannot be taught now" in result.words
+    assert str(tmp_path) not in f"{result}", "people of the pages are not on this machine"
     assert len(mta.taken) == 1
 
 
