@@ -157,7 +157,11 @@ class Program:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, ready: Callable[[], bool]) -> None:
-        """Start it and wait until it is ready; AssertionError with its output if it dies first."""
+        """Start it and wait until it is ready; AssertionError with its output if it dies first.
+
+        The one before must be about to end: until it has, its sockets accept what nobody reads."""
+        if self._process is not None:
+            self._process.wait(STOP_LIMIT)
         with self.output_file.open("ab") as output:
             self._process = subprocess.Popen(
                 # Who kills the tests kills the servers: the kernel tells them. All but Postfix,
