@@ -22,6 +22,7 @@ from filterd.daemon.remembered import KnownContent, again, of_content
 from filterd.daemon.service import Service
 from filterd.daemon.transaction import Transaction
 from filterd.message import Envelope, Message
+from filterd.message.attempt import ScanAttempt
 from filterd.workers import framing
 from filterd.workers.codec import WorkerAnswer, decode_answer, encode_request
 from filterd.workers.pool import Busy, WorkerLostError
@@ -98,8 +99,11 @@ class _RunningScan:
         deadline = time.monotonic() + settings.chain.timeout + settings.workers.grace
         pieces, descriptor = self._transaction.message()
         trouble, unexplained = "", 0
-        for _attempt in range(RETRY_LIMIT):
-            head = encode_request(self._id, self._envelope, tuple(self._failed), self._early)
+        counts = self._service.pool.places.take()
+        attempt = ScanAttempt(*counts)
+        for _ in range(RETRY_LIMIT):
+            failed = tuple(self._failed)
+            head = encode_request(self._id, self._envelope, failed, self._early, attempt)
             if len(head) > framing.HEAD_LIMIT:
                 return refusing(
                     self._service, replies.RECIPIENTS, self._arrival
@@ -122,7 +126,11 @@ class _RunningScan:
             except WorkerLostError as error:
                 lost, trouble = error, str(error)
             else:
+                if not attempt.repeated:
+                    # Of one that was lost nobody knows when it ends, and what it counts until then.
+                    self._service.pool.places.give_back(counts)
                 return self._answered(answer)
+            attempt = attempt._replace(repeated=True)
             log.error("id=%s %s", self._id, trouble)
             if lost.blamed and lost.filter and self._is_new(lost.filter):
                 self._failed.append(Failure(lost.filter, lost.kind, lost.detail))

@@ -66,6 +66,7 @@ MACROS = (
     "{tls_version}",
     "{cipher}",
     "{cipher_bits}",
+    "{verify}",
     "{cert_subject}",
     "{cert_issuer}",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from filterd.message.attempt import FIRST_ATTEMPT
 from filterd.message.authentication import Authentication
 from filterd.message.entity import Entity
 from filterd.message.envelope import Envelope
@@ -36,13 +37,15 @@ class FoundSymbol(Protocol):
 
 class Message:
     """One message on its way through the chain. Never changes but for what the chain notes in
-    `symbols`, `authentication` and `asked_early`; never raises on what it contains.
+    `symbols`, `authentication` and `asked_early`, and the worker in `attempt`; never raises on what
+    it contains.
 
     data: the whole message as it crosses the wire (header section, empty line, body; CRLF).
     id: filterd's own name of it: the same in the reply, the log line, `X-Quarantine-ID` and the
     quarantine. symbols: what was found before the filter that has it now, during the SMTP session
     and by the filters before it in the chain. authentication: what they know of who sent it.
     asked_early: whether the filter that has it now had its say during the SMTP session.
+    attempt: names what filters count for it, so that it counts once though its worker ends.
     """
 
     def __init__(self, data: Buffer, envelope: Envelope | None = None, id: str = "") -> None:
@@ -52,6 +55,7 @@ class Message:
         self.symbols: Sequence[FoundSymbol] = ()
         self.authentication: Authentication | None = None
         self.asked_early = False
+        self.attempt = FIRST_ATTEMPT
 
     @property
     def size(self) -> int:

@@ -1,8 +1,9 @@
 """What is counted for one question of the daemon, counted once however often it is put.
 
-A stage process that ends in the middle of a question leaves open what it had counted; the question
-is then put again to another process. So each count goes into the state together with its mark, in
-one step, and who is asked again looks for that first.
+A stage process that ends in the middle of a question leaves open what it had counted, as does a
+worker in the middle of a message; the question is then put again to another process. So each count
+goes into the state together with its mark, in one step, and who is asked again looks for that
+first.
 """
 
 from __future__ import annotations
@@ -57,6 +58,14 @@ class Counting:
     def begin(self, filter: str) -> None:
         """It is this filter's turn."""
         self._filter, self._ordinal = "".join(filter.split()), 0
+
+    @classmethod
+    def of_scan(cls, attempt: tuple[str, int, bool, float], filter: str) -> Counting:
+        """For a filter that has a whole message. attempt: the message's."""
+        place, number, repeated, begun = attempt
+        counting = cls(place, number, repeated=repeated, begun=begun)
+        counting.begin(filter)
+        return counting
 
     @property
     def repeated_since(self) -> float:

@@ -34,6 +34,7 @@ from filterd.chain.verdict import (
     Splice,
 )
 from filterd.message import Client, Envelope, Recipient
+from filterd.message.attempt import FIRST_ATTEMPT, ScanAttempt
 from filterd.workers.stage_codec import plain_findings, read_findings
 
 
@@ -59,11 +60,14 @@ def encode_request(
     envelope: Envelope,
     failed: tuple[Failure, ...] = (),
     early: Findings = NOTHING_FOUND,
+    attempt: ScanAttempt = FIRST_ATTEMPT,
 ) -> bytes:
     """The head of a request. failed: filters that an earlier worker died in, not to be tried.
-    early: what the stages of the session found."""
+    early: what the stages of the session found. attempt: names what filters count."""
     client = envelope.client
-    found = {} if early is NOTHING_FOUND else {"early": plain_findings(early)}
+    found: dict[str, Any] = {} if early is NOTHING_FOUND else {"early": plain_findings(early)}
+    if attempt.place:
+        found["attempt"] = [*attempt]
     return written(
         found
         | {
@@ -77,7 +81,9 @@ def encode_request(
     ).encode()
 
 
-def decode_request(head: bytes) -> tuple[str, Envelope, tuple[Failure, ...], Findings]:
+def decode_request(
+    head: bytes,
+) -> tuple[str, Envelope, tuple[Failure, ...], Findings, ScanAttempt]:
     """What `encode_request` made a request of."""
     value = parsed(head)
     name, address, port, helo = value["client"]
@@ -94,7 +100,8 @@ def decode_request(head: bytes) -> tuple[str, Envelope, tuple[Failure, ...], Fin
         for filter, kind, detail, again in value["failed"]
     )
     early = read_findings(value["early"]) if "early" in value else NOTHING_FOUND
-    return value["id"], envelope, failed, early
+    attempt = ScanAttempt(*value["attempt"]) if "attempt" in value else FIRST_ATTEMPT
+    return value["id"], envelope, failed, early, attempt
 
 
 def encode_report(report: ScanReport, form: ReportForm = ReportForm.SHORT) -> dict[str, Any]:

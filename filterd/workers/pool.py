@@ -24,6 +24,7 @@ from typing import Any, TypeVar
 from filterd.chain.verdict import FailureKind
 from filterd.config.processes import StageSettings
 from filterd.workers import framing
+from filterd.workers.counting_places import CountingPlaces
 from filterd.workers.forkserver import PACKET_LIMIT
 from filterd.workers.generation import (
     EX_UNAVAILABLE,
@@ -96,6 +97,8 @@ class Pool:
         self._current: Generation | None = None
         self._last_stages: StagePool | None = None
         self._closed = False
+        self.places = CountingPlaces()
+        """Where what filters count for messages is marked."""
         self.deaths = 0
         """Workers that ended by a signal or with a status, and were replaced."""
 

@@ -96,7 +96,7 @@ def main(arguments: list[str]) -> int:
         return 69
     without_network(settings)
     confine(int(memory))
-    id, envelope, _failed, _early = decode_request(head)
+    id, envelope, _failed, _early, _attempt = decode_request(head)
     report = pipeline.process(Message(data, envelope, id)).report
     # ASCII, so that octets of no charset (lone surrogates) survive.
     sys.stdout.write(json.dumps(encode_report(report, ReportForm.SPARSE)))

@@ -14,7 +14,6 @@ import logging
 import socket
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -26,7 +25,7 @@ from filterd.chain.stage_chain import StageAnswer
 from filterd.chain.stages import Session, Stage
 from filterd.chain.verdict import NO_OPINION, Failure, FailureKind
 from filterd.message import Recipient
-from filterd.message.ids import new_id
+from filterd.workers.counting_places import CountingPlaces
 from filterd.workers.shares import Shares
 from filterd.workers.stage_codec import (
     QuestionCounts,
@@ -115,7 +114,7 @@ class StagePool:
         self._unwanted = 0
         self._closed = False
         self._numbers = itertools.count(1)
-        self._places: deque[str] = deque()
+        self._places = CountingPlaces()
         self._slots = threading.BoundedSemaphore(threads)
         self._shares = Shares(max(threads // CLIENT_SHARE, 1))
         self._alone_slots = threading.BoundedSemaphore(ALONE_LIMIT)
@@ -178,7 +177,7 @@ class StagePool:
     ) -> list[StageAnswer]:
         left, answers, alone = [*links], list[StageAnswer](), False
         if told.counts is None:
-            told.counts = self._free_place()
+            told.counts = self._places.take()
         else:
             # Another fork server was asked, and has ended.
             told.counts = told.counts._replace(repeated=True)
@@ -209,17 +208,9 @@ class StagePool:
                 session = _with(session, found)
         if all(one.failure is None for one in answers):
             # Of one that is late a thread may go on, and count there.
-            self._places.append(told.counts.place)
+            self._places.give_back(told.counts)
         told.counts = None
         return answers
-
-    def _free_place(self) -> QuestionCounts:
-        """A place where no question is under way, and a number for the next one there."""
-        try:
-            place = self._places.pop()
-        except IndexError:
-            place = new_id()
-        return QuestionCounts(place, next(self._numbers), begun=time.time())
 
     @contextlib.contextmanager
     def _process(self, end: float, *, alone: bool) -> Iterator[StageProcess]:

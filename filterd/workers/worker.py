@@ -77,8 +77,9 @@ def serve(peer: socket.socket, page: WatchPage, pipeline: Pipeline) -> None:
                 data = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
             finally:
                 os.close(descriptor)
-        id, envelope, failed, early = decode_request(head)
+        id, envelope, failed, early, attempt = decode_request(head)
         message = Message(data, envelope, id)
+        message.attempt = attempt
         answer = encode_answer(pipeline.process(message, failed, early))
         page.clear()
         if interrupted():

@@ -7,6 +7,7 @@ as it is written and every reply comes back as a value.
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -100,6 +101,13 @@ class Conversation:
 
     def ehlo(self) -> Reply:
         return self.say(f"EHLO {self._helo}")
+
+    def starttls(self, context: ssl.SSLContext) -> None:
+        """Begin TLS (RFC 3207); the client has to say EHLO again."""
+        assert self.say("STARTTLS").code == 220
+        self._file.close()
+        self._socket = context.wrap_socket(self._socket, server_hostname="localhost")
+        self._file = self._socket.makefile("rb")
 
     def transaction(
         self,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.helpers import messages
+from tests.helpers.certificates import server_context
 from tests.helpers.daemon import RunningDaemon
 from tests.helpers.gate import Gate
 from tests.helpers.process import folder
@@ -17,6 +19,8 @@ from tests.helpers.servers.own_mta import OwnMta
 from tests.helpers.servers.postfix import Postfix
 from tests.helpers.servers.sendmail import Sendmail, snippet
 from tests.helpers.smtp import Conversation, stuffed
+
+OF_TLS = ("tls_version", "cipher", "cipher_bits", "verify", "cert_subject", "cert_issuer")
 
 MAIL = messages.message(messages.CLEAN_BODY)
 
@@ -182,6 +186,68 @@ def test_what_the_filters_know_of_a_session(mta: Mta) -> None:
         "",
     ]
     assert words[0].endswith("[127.0.0.1]")
+
+
+def with_tls(name: str, path: Path, socket: str) -> Mta:
+    """A real MTA that offers STARTTLS, asks for a client's certificate and trusts its own."""
+    server_context(path)
+    certificate, key = path / "certificate.pem", path / "key.pem"
+    key.chmod(0o600)
+    if name == "postfix":
+        postfix = Postfix(
+            path,
+            f"smtpd_milters = unix:{socket}\nsmtpd_tls_security_level = may\n"
+            f"smtpd_tls_cert_file = {certificate}\nsmtpd_tls_key_file = {key}\n"
+            f"smtpd_tls_CAfile = {certificate}\nsmtpd_tls_ask_ccert = yes\n",
+        )
+        with (path / "etc/master.cf").open("a") as services:
+            services.write("tlsmgr unix - - n 1000? 1 tlsmgr\n")
+        return postfix
+    verify = "define(`confMILTER_MACROS_HELO', confMILTER_MACROS_HELO``, {verify}'')dnl\n"
+    files = {"CACERT": certificate, "CACERT_PATH": path, "SERVER_CERT": certificate}
+    own = "".join(f"define(`conf{word}', `{file}')dnl\n" for word, file in files.items())
+    own += f"define(`confSERVER_KEY', `{key}')dnl\n"
+    return Sendmail(path, snippet(f"unix:{socket}") + verify + own)
+
+
+@pytest.mark.parametrize("name", ["sendmail", "postfix"])
+def test_a_filter_knows_at_mail_what_tls_is_like(name: str, daemon: RunningDaemon) -> None:
+    """Without TLS, with it, and with a certificate of the client: each before the message."""
+    with folder(name) as path:
+        server = with_tls(name, path, str(daemon.socket))
+        server.start()
+        trust = ssl.create_default_context(cafile=path / "certificate.pem")
+        proved = ssl.create_default_context(cafile=path / "certificate.pem")
+        proved.load_cert_chain(path / "certificate.pem", path / "key.pem")
+        known = []
+        try:
+            for context in (None, trust, proved):
+                with Conversation(server.port) as client:
+                    client.ehlo()
+                    if context is not None:
+                        client.starttls(context)
+                        client.ehlo()
+                    # sendmail puts the address before the text.
+                    text = client.say("MAIL FROM:<tls@client.example>").text
+                    words = text.partition(" (id=")[0].rpartition(" ")[2].split("|")
+                    known.append(dict(zip(OF_TLS, words, strict=True)))
+                    assert client.say("RSET").code == 250
+                    client.quit()
+        finally:
+            server.stop()
+    plain, secret, certain = known
+    assert plain["tls_version"] == ""
+    assert plain["cert_subject"] in ("", "-")
+    for one in (secret, certain):
+        assert one["tls_version"] == "TLSv1.3"
+        assert one["cipher"].startswith("TLS_")
+        assert int(one["cipher_bits"]) >= 128
+    assert secret["cert_subject"] in ("", "-")
+    assert certain["cert_subject"] == ("/CN=localhost" if name == "sendmail" else "localhost")
+    assert certain["cert_issuer"] == certain["cert_subject"]
+    # Postfix has no macro of that name, and sendmail no value without TLS.
+    verified = [one["verify"] for one in known]
+    assert verified == (["-", "NO", "OK"] if name == "sendmail" else ["-"] * 3)
 
 
 POSTFIX_FAILURES = [("tempfail", 451), ("reject", 550), ("accept", 250)]

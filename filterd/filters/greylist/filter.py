@@ -24,6 +24,7 @@ from filterd.message.authentication import AuthResult
 from filterd.message.envelope import Client, ip
 from filterd.message.matching import is_in_networks
 from filterd.resolver.lookups import DnsLookups
+from filterd.state.once import Counting
 
 _MEMORY = "greylist.passed"
 """Under which a session remembers its transactions that have just passed, and whose they are."""
@@ -103,8 +104,9 @@ class Greylist:
                 return NO_OPINION
         client = self._strangers.authenticated(message.authentication)
         client = client or self._strangers.identity(envelope.client)
+        since = Counting.of_scan(message.attempt, self.name).repeated_since
         found = [
-            self._judge(client, envelope, recipient)
+            self._judge(client, envelope, recipient, since)
             for recipient in envelope.recipients
             if not self._strangers.is_excepted(recipient, envelope)
         ]
@@ -157,7 +159,7 @@ class Greylist:
         return found.result is AuthResult.PASS
 
     def _judge(
-        self, client: str, envelope: Envelope, recipient: Recipient, since: float = math.inf
+        self, client: str, envelope: Envelope, recipient: Recipient, since: float
     ) -> Judgement:
         return self.triplets.judge(
             client,

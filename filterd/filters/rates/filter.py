@@ -79,7 +79,9 @@ class Rates:
     def examine(self, message: Message) -> Verdict:
         """Count a message's octets. Raises StateError."""
         envelope = message.envelope
-        return self._charged(envelope, _of_bytes, envelope.recipients, len(message.data))
+        counting = Counting.of_scan(message.attempt, self.name)
+        size = len(message.data)
+        return self._charged(envelope, _of_bytes, envelope.recipients, size, counting)
 
     def reported(self, _session: Session, report: ScanReport) -> None:
         """Take note of what became of a message."""

@@ -35,7 +35,7 @@ from filterd.state.opening import open_state
 from filterd.state.settings import StateSettings
 from tests.helpers.daemon import NewDaemon, RunningDaemon
 from tests.helpers.gate import Gate
-from tests.helpers.milter import MilterClient, Outcome
+from tests.helpers.milter import MilterClient, Outcome, one_message
 from tests.helpers.process import folder, wait_for
 
 pytestmark = pytest.mark.slow
@@ -268,6 +268,38 @@ def test_what_was_counted_counts_once_though_its_process_ends(
     (window,) = state.windows([(key, limit.seconds)])
     # A little less where an hour has begun since; four, if one were counted twice.
     assert window.at(time.time()) == pytest.approx(3.0, abs=0.5)
+    state.close()
+
+
+OCTETS = """\
+on_error = "continue"
+[state]
+file = "{state}"
+[filters.rates]
+limits = [{{ by = "client", count = "bytes", most = 1000000 }}]
+"""
+
+
+@pytest.mark.parametrize("order", [b"segfault", b"deaf"])
+def test_octets_count_once_though_the_worker_ends(
+    new_daemon: NewDaemon, tmp_path: Path, order: bytes
+) -> None:
+    """`rates` has counted the octets when `misbehaving` takes the worker down; another worker scans
+    the message again. Two different messages count both."""
+    file = tmp_path / "state.sqlite3"
+    more = OCTETS.format(state=file)
+    daemon = new_daemon(filters='["rates", "misbehaving"]', more=more, count=1)
+    sizes = []
+    for number in range(2):
+        body = b"%d" % number + b"x" * 500 + b"\r\n"
+        assert one_message(daemon.socket, (b"X-Do", b" " + order), body=body).word == "continue"
+        seen = daemon.lines("event=message")[-1]
+        sizes.append(int(seen.partition(" size=")[2].split()[0]))
+    limit = RateLimit(by="client", count="bytes", most=1000000)
+    state = open_state(StateSettings(), file)
+    key = state_key(COUNT, limit.title, "192.0.2.7")
+    (window,) = state.windows([(key, limit.seconds)])
+    assert window.at(time.time()) == pytest.approx(sum(sizes), rel=0.2)
     state.close()
 
 

@@ -22,6 +22,7 @@ from filterd.filters.greylist.strangers import (
 )
 from filterd.filters.identities import mailbox_of
 from filterd.message import Client, Envelope, Message, Recipient
+from filterd.message.attempt import ScanAttempt
 from filterd.message.authentication import Authentication, AuthResult, DkimCheck, SpfCheck
 from filterd.message.matching import network_of
 from filterd.resolver.settings import ResolverSettings
@@ -428,6 +429,18 @@ def test_after_the_message_only_doubtful_mail_waits() -> None:
     except_symbol = mail("joe@mx.example", score=4.0)
     except_symbol.symbols = (*except_symbol.symbols, Symbol("RCVD_IN_DNSWL_MED"))
     assert site.filter.examine(except_symbol) is NO_OPINION
+
+
+def test_after_the_message_an_attempt_that_is_judged_again_is_one() -> None:
+    """Another worker scans it, because the first one ended; that took longer than the delay."""
+    site = Site(when="message", delay=1)
+    message = mail("joe@mx.example")
+    message.attempt = ScanAttempt("p", 1, begun=site.clock.now)
+    assert waits(site.filter.examine(message))
+    site.clock.now += 5
+    message.attempt = message.attempt._replace(repeated=True)
+    assert waits(site.filter.examine(message))
+    assert not waits(site.filter.examine(mail("joe@mx.example")))
 
 
 def test_at_rcpt_the_message_is_not_examined_again() -> None:

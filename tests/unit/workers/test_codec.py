@@ -31,6 +31,7 @@ from filterd.chain.verdict import (
     Verdict,
 )
 from filterd.message import Client, Envelope, Message, Recipient
+from filterd.message.attempt import FIRST_ATTEMPT, ScanAttempt
 from filterd.workers.codec import (
     EDIT_LIMIT,
     WorkerAnswer,
@@ -84,7 +85,16 @@ def test_requests_arrive_as_they_were(
         envelope,
         failed,
         NOTHING_FOUND,
+        FIRST_ATTEMPT,
     )
+
+
+def test_a_second_worker_knows_that_it_is_one() -> None:
+    """So that filters count once."""
+    attempt = ScanAttempt("place", 7, repeated=True, begun=1_700_000_000.25)
+    head = encode_request("id1", ENVELOPE, attempt=attempt)
+    assert decode_request(head)[-1] == attempt
+    assert b"attempt" not in encode_request("id1", ENVELOPE)
 
 
 def test_what_was_found_while_the_session_went_on_arrives_with_the_request() -> None:
@@ -95,7 +105,7 @@ def test_what_was_found_while_the_session_went_on_arrives_with_the_request() -> 
         {"lists": 1.5},
     )
     head = encode_request("id1", ENVELOPE, (), early)
-    assert decode_request(head) == ("id1", ENVELOPE, (), early)
+    assert decode_request(head) == ("id1", ENVELOPE, (), early, FIRST_ATTEMPT)
     # Most sites ask nobody so early.
     assert b"early" not in encode_request("id1", ENVELOPE, ())
 

@@ -12,6 +12,7 @@ points           2.5 points                      hang       never ends
 ham              -2.5 points                     wait       until `gate` has a file `open`
 field            adds a header field             splice     wants what cannot be wanted yet
 who              550 that says what it knows     eat        takes memory until there is none
+tls              550 that says what TLS is like
 remember         550 with what its memory has    long       200 symbols with long details
 """
 
@@ -32,6 +33,8 @@ from filterd.chain.report import ScanReport
 from filterd.chain.stages import Session, Stage
 from filterd.chain.verdict import NO_OPINION, Action, AddField, Reply, Splice, Symbol, Verdict
 from filterd.message import Recipient
+
+OF_TLS = ("{cipher}", "{cipher_bits}", "{verify}", "{cert_subject}", "{cert_issuer}")
 
 
 @dataclass
@@ -92,6 +95,10 @@ class Staged:
                 return Verdict(edits=(Splice(0, 1, b""),))
             case "who":
                 return Verdict(Action.REJECT, reply=Reply(550, "5.7.9", _who(session, recipient)))
+            case "tls":
+                macros = session.envelope.macros
+                known = "|".join([session.tls, *(macros.get(name, "-") for name in OF_TLS)])
+                return Verdict(Action.REJECT, reply=Reply(550, "5.7.9", known))
             case "remember":
                 text = f"{' '.join(said)} in {os.getpid()}"
                 return Verdict(Action.REJECT, reply=Reply(550, "5.7.9", text))
