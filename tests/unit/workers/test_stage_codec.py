@@ -28,6 +28,7 @@ from filterd.chain.verdict import (
     Verdict,
 )
 from filterd.message import Client, Envelope, Recipient
+from filterd.message.attempt import FIRST_ATTEMPT
 from filterd.workers.codec import decode_request, encode_request
 from filterd.workers.frames import Frames
 from filterd.workers.framing import FrameError
@@ -170,7 +171,7 @@ def test_findings_reach_the_worker() -> None:
         {"f": 1.5},
     )
     request = encode_request("id1", Envelope(), (), findings)
-    assert decode_request(request) == ("id1", Envelope(), (), findings)
+    assert decode_request(request) == ("id1", Envelope(), (), findings, FIRST_ATTEMPT)
 
 
 def test_a_report_reaches_the_filters_that_want_it() -> None:
