@@ -37,7 +37,7 @@ mkdir -p /etc/systemd/system/clamav-daemon.service.d
 files >before.txt
 
 if [ -d packaging ]; then
-  autopkgtest --no-built-binaries --test-name="$mta" filterd.deb packaging -- null
+  autopkgtest --no-built-binaries --test-name="$mta" filterd.deb packaging// -- null
   exit
 fi
 
