@@ -443,6 +443,28 @@ def test_after_the_message_an_attempt_that_is_judged_again_is_one() -> None:
     assert not waits(site.filter.examine(mail("joe@mx.example")))
 
 
+def test_new_early_rescored_refused_and_passed() -> None:
+    """The situations of rspamd's functional tests of its module greylist."""
+    site = Site(when="message", min_score=4.0)
+    details = []
+    for _ in range(2):
+        site.clock.now += 1
+        verdict = site.filter.examine(mail("joe@mx.example", score=4.0))
+        assert waits(verdict)
+        details.append(verdict.symbols[0].detail)
+    assert ["attempt 1" in details[0], "attempt 2" in details[1]] == [True, True]
+    assert site.filter.examine(mail("sue@mx.example", score=3.0)) is NO_OPINION
+    rescored = Site(when="message", min_score=3.0)
+    waiting = rescored.filter.examine(mail("sue@mx.example", score=3.0))
+    assert waits(waiting)
+    # What another filter or the score refuses is refused at once, not asked for again.
+    assert (waiting | Verdict(Action.REJECT)).action is Action.REJECT
+    site.clock.now += 300
+    verdict = site.filter.examine(mail("joe@mx.example", score=4.0))
+    assert verdict.action is Action.ACCEPT
+    assert [one.name for one in verdict.symbols] == ["GREYLIST_PASSED"]
+
+
 def test_at_rcpt_the_message_is_not_examined_again() -> None:
     assert Site().filter.examine(mail("joe@mx.example")) is NO_OPINION
 
