@@ -288,7 +288,8 @@ def test_octets_count_once_though_the_worker_ends(
     the message again. Two different messages count both."""
     file = tmp_path / "state.sqlite3"
     more = OCTETS.format(state=file)
-    daemon = new_daemon(filters='["rates", "misbehaving"]', more=more, count=1)
+    # However slow the machine is, there is time for a second worker.
+    daemon = new_daemon(filters='["rates", "misbehaving"]', more=more, count=1, timeout=60.0)
     sizes = []
     for number in range(2):
         body = b"%d" % number + b"x" * 500 + b"\r\n"
