@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -24,7 +25,10 @@ _WORDS = {
     False: re.compile(f"[^{BLANKS}]+"),
     True: re.compile(f"[^{WIDE_BLANKS}]+"),
 }
-_LETTER = {False: re.compile(r"\w", re.ASCII), True: re.compile(r"\w")}
+_LETTER = re.compile(r"\w", re.ASCII)
+# What else Perl's `\w` is in wide text (perlrecharclass(1)): no superscript two.
+_LETTERS = frozenset(("Lu", "Ll", "Lt", "Lm", "Lo", "Mn", "Mc", "Me", "Nd", "Nl", "Pc"))
+_JOINERS = "\u200c\u200d"
 _LABEL = re.compile(r"([^:\s][^:\n]{2,29}):\s*+\S")
 _NOT_LETTERS = re.compile("[^a-z]+")
 
@@ -91,9 +95,11 @@ def _words_of(view: View, group: PartView) -> tuple[Counter[str], Counter[str]]:
         rendered = view.texts.of(part) if part.type.startswith("text/") else None
         if rendered is None:
             continue
-        letter = _LETTER[rendered.is_wide]
+        wide = rendered.is_wide
         words = Counter(
-            word for word in _WORDS[rendered.is_wide].findall(rendered.text) if letter.search(word)
+            word
+            for word in _WORDS[wide].findall(rendered.text)
+            if _LETTER.search(word) or (wide and _has_wide_letter(word))
         )
         if part.effective_type != "text/html":
             text += words
@@ -102,6 +108,10 @@ def _words_of(view: View, group: PartView) -> tuple[Counter[str], Counter[str]]:
         if not html and rendered.html is not None and "img" in rendered.html.inside:
             html["\n"] = 1  # a picture instead of words
     return html, text
+
+
+def _has_wide_letter(word: str) -> bool:
+    return any(unicodedata.category(one) in _LETTERS or one in _JOINERS for one in word)
 
 
 # Lines and blanks

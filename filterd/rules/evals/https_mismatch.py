@@ -9,6 +9,7 @@ import re
 
 from filterd.rules.evals.arguments import is_within
 from filterd.rules.evals.registry import Plugin
+from filterd.rules.view.domains import ascii_host, is_host_name
 from filterd.rules.view.html import HtmlInfo
 from filterd.rules.view.view import View
 
@@ -38,7 +39,7 @@ def _links(view: View, info: HtmlInfo) -> tuple[int, bool]:
     for uri, link in info.links.items():
         found = _TARGET.match(uri) if link.texts else None
         target = _domain(view, found[1]) if found is not None else ""
-        if not target or _NUMBERS.fullmatch(target):
+        if _NUMBERS.fullmatch(target) or not is_host_name(target):
             continue
         count += 1
         for pieces in link.texts:
@@ -50,7 +51,8 @@ def _links(view: View, info: HtmlInfo) -> tuple[int, bool]:
 
 def _domain(view: View, host: str) -> str:
     """The registered domain of a host, the address if it is one; "" for what cannot be either."""
-    host = host.lower()
+    host = ascii_host(host.lower())
     if _NUMBERS.fullmatch(host):
         return host
-    return view.domains.registered(host) if view.domains.is_valid(host) else ""
+    found = view.domains.registered(host)
+    return found if view.domains.is_valid(found) else ""

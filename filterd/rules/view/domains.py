@@ -7,7 +7,9 @@ added to the Public Suffix List. Source: Mail::SpamAssassin::Conf(3); RFC 1480 f
 
 from __future__ import annotations
 
+import contextlib
 import re
+import string
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -41,11 +43,22 @@ _PATH = re.compile(r"[/?#]")
 _PORT = re.compile(r":\d*\Z", re.ASCII)
 _ESCAPED = re.compile(r"%(?:2[1-9a-f]|[3-6][0-9a-f]|7[0-9a-e])")
 _ADDRESS = re.compile(IP, re.ASCII)
+_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _NOT_WEB = ("javascript:", "cid:", "file:")
 _STATES = frozenset(
     "al ak az ar ca co ct de dc fl ga gu hi id il in ia ks ky la me md ma mi mn ms mo mt ne nv nh"
     " nj nm ny nc nd mp oh ok or pa pr ri sc sd tn tx ut vt va vi wa wv wi wy as fm mh pw".split()
 )
+
+
+def ascii_host(host: str) -> str:
+    """A host in A-labels and lower case (RFC 5891), as SpamAssassin has it with Net::LibIDN2; one
+    of ASCII stays as it is. host: text, or octets of UTF-8 or ISO 8859-1, one a character."""
+    if host.isascii():
+        return host
+    with contextlib.suppress(UnicodeError):
+        host = host.encode("latin-1").decode("utf-8")
+    return canonical_domain(host)
 
 
 def is_host_name(host: str) -> bool:
@@ -136,7 +149,7 @@ class Domains:
 
     def of_uri(self, uri: str) -> tuple[str, str]:
         """(registered domain, host) of a URI or address; ("", "") where it has none."""
-        text = uri.lower()
+        text = uri.translate(_LOWER)  # never an octet of UTF-8
         if text.startswith(_NOT_WEB):
             return "", ""
         if text.startswith("mailto:"):
@@ -151,6 +164,7 @@ class Domains:
             text = _PORT.sub("", text)
         if _ESCAPED.search(text):
             return "", ""
+        text = ascii_host(text)
         if _ADDRESS.fullmatch(text):
             return text, text
         if not is_host_name(text) or not self.is_valid(text):

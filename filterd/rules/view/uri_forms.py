@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from filterd.rules.view.domains import Domains
+from filterd.rules.view.domains import Domains, ascii_host
 
 REDIRECTIONS = 50
 """URIs within URIs that are taken out."""
@@ -157,6 +157,11 @@ def _web_forms(uri: bytes, how: Forms) -> tuple[list[bytes], bytes | None]:
         return forms, None
     scheme, user, host, rest, port = match.groups()
     forms += _without_port(scheme, host, rest, port)
+    labels = ascii_host(host.decode("latin-1")).encode("utf-8") if not host.isascii() else host
+    if labels != host:
+        host = labels
+        forms.append(scheme + host + rest)
+        forms += _without_port(scheme, host, rest, port)
     name = host.lower()
     if len(host.translate(None, _CONTROLS)) < len(host):
         host = host.translate(None, _CONTROLS)
