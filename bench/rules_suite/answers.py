@@ -121,6 +121,19 @@ def _init(arguments: Arguments) -> Mapping[str, str]:
     return {name: lines[-1].value for name, lines in options.items()}
 
 
+def _scores(arguments: Arguments) -> list[Mapping[str, float]]:
+    """The points of all rules, by score set."""
+    rules = compiled(sources(arguments)).rule_set.rules
+    return [{name: rule.scores[one] for name, rule in rules.items()} for one in range(4)]
+
+
+def _rendered(arguments: Arguments) -> list[str]:
+    """The text of each part."""
+    view = _view(arguments)
+    found = (view.texts.of(part) for part in view.parts.leaves())
+    return ["" if one is None else one.text for one in found]
+
+
 def _received(arguments: Arguments) -> str:
     found = read(arguments["line"].decode("latin-1"))
     if found is None:
@@ -158,6 +171,8 @@ def _leaves(arguments: Arguments) -> list[Mapping[str, Any]]:
 
 ANSWERS: Mapping[str, Callable[[Arguments], Any]] = {
     "init": _init,
+    "scores": _scores,
+    "rendered": _rendered,
     "received": _received,
     "domain": _domain,
     "canonical": _canonical,

@@ -42,6 +42,9 @@ OTHERS = {
 }
 """Tests that might be expected here, and why they are not."""
 
+CHANGES = {"trust_path": ('die "Dying on first test failure."', 'print "a failure"')}
+"""What is changed in the tests: the rest of a test is played after a failure."""
+
 _CHECK = re.compile(r"^(not )?ok (\d+)(.*)", re.MULTILINE)
 _PLAN = re.compile(r"^1\.\.(\d+)(.*)", re.MULTILINE)
 
@@ -83,6 +86,10 @@ def _prepared(checkout: Path, work: Path) -> None:
     for name in ("t", "rules"):
         shutil.copytree(checkout / name, work / name, symlinks=True)
     shutil.copytree(HERE / "perl", work / "blib" / "lib")
+    for name, (text, other) in CHANGES.items():
+        path = work / "t" / f"{name}.t"
+        if path.exists():
+            path.write_text(path.read_text("latin-1").replace(text, other), "latin-1")
 
 
 def run(checkout: Path, names: list[str]) -> Iterator[tuple[str, Outcome, str]]:

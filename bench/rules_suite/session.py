@@ -130,6 +130,8 @@ def report(found: Outcome, message: bytes) -> bytes:
         f"X-Spam-Status: {verdict}, score={found.score:.1f} required=5.0 tests={names}"
         " autolearn=no autolearn_force=no version=4.0.2"
     ]
+    if verdict == "Yes":
+        lines += ["X-Spam-Flag: YES", "X-Spam-Level: " + "*" * int(found.score)]
     lines += [f"X-Spam-{name}: {text}" for name, text in added_fields(found)]
     head = "\n".join(lines).encode("utf-8", "surrogateescape")
     table = "\n".join(_rows(found)).encode("utf-8", "replace")
@@ -143,7 +145,8 @@ def _rows(found: Outcome) -> Iterator[str]:
     yield "---- ---------------------- --------------------------------------------------"
     for name, points in sorted(found.hits.items()):
         rule = found.rule_set.rules[name]
-        shown = f"{points:4.1f}" if abs(points) < 100 else f"{points:4.0f}"
+        shown = f"{points:4.1f}"
+        shown = shown if len(shown) <= 4 else f"{points:4.0f}"
         yield f"{shown} {name:<22} {rule.description or 'No description available.'}"
 
 

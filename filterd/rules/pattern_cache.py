@@ -1,12 +1,12 @@
 """What was found out about patterns, in a file: it only saves the time to find it out again.
 
-The file has a checksum and says what made it. One that is damaged, or that another version made, is
-as good as none.
+The file has a checksum in its first line, in the second one JSON that says what made it and what
+is known of the patterns, and then the databases, as Hyperscan writes them. A file that is damaged,
+or that another version made, is as good as none.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import logging
@@ -22,7 +22,7 @@ from filterd.system.durable import make_folder, write_atomically
 
 log = logging.getLogger(__name__)
 
-NAME = "patterns.json"
+NAME = "patterns.cache"
 
 SIZE_LIMIT = 512 << 20
 """Octets of the file."""
@@ -86,14 +86,18 @@ class PatternCache:
             "made_by": self._made_by,
             "patterns": self._store.dump().decode("ascii"),
             "databases": {
-                key: [list(numbers), [base64.b64encode(one).decode("ascii") for one in blobs]]
+                key: [list(numbers), [*map(len, blobs)]]
                 for key, (numbers, blobs) in self._used.items()
             },
         }
-        data = json.dumps(content).encode("ascii")
+        blobs = [blob for _, found in self._used.values() for blob in found]
+        data = [json.dumps(content).encode("ascii"), b"\n", *blobs]
+        checksum = hashlib.sha256()
+        for one in data:
+            checksum.update(one)
         try:
             make_folder(self._path.parent)
-            write_atomically(self._path, [hashlib.sha256(data).hexdigest().encode(), b"\n", data])
+            write_atomically(self._path, [checksum.hexdigest().encode(), b"\n", *data])
         except OSError as error:
             log.warning("compiled patterns are not kept: %s", error)
 
@@ -102,14 +106,19 @@ class PatternCache:
             checksum, _, data = read_regular(path, SIZE_LIMIT).partition(b"\n")
             if hashlib.sha256(data).hexdigest().encode() != checksum:
                 raise ValueError("its checksum is wrong")
-            content = json.loads(data)
+            head, _, blobs = data.partition(b"\n")
+            content = json.loads(head)
             if content["made_by"] != self._made_by:
                 return
             store = PatternStore.load(content["patterns"].encode("ascii"))
-            databases = {
-                key: (tuple(numbers), [base64.b64decode(one) for one in blobs])
-                for key, (numbers, blobs) in content["databases"].items()
-            }
+            databases: dict[str, _Kept] = {}
+            at = 0
+            for key, (numbers, lengths) in content["databases"].items():
+                found = []
+                for length in lengths:
+                    found.append(blobs[at : at + length])
+                    at += length
+                databases[key] = tuple(numbers), found
         except FileNotFoundError:
             return
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:

@@ -21,6 +21,7 @@ from filterd.rules.conf.rule import Option, Rule, RuleProblem, RuleSet
 from filterd.rules.evals import gathered
 from filterd.rules.evals.dns_questions import asking
 from filterd.rules.evals.missing import MISSING_TESTS
+from filterd.system.garbage import no_collections
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,11 @@ def load(settings: RulesSettings, score_set: int, more: Iterable[Option] = ()) -
     options that count where the files have none of that name.
     Raises OSError or ValueError where there are no last good rules, either.
     """
-    options = tuple(more)
+    with no_collections():
+        return _loaded(settings, score_set, tuple(more))
+
+
+def _loaded(settings: RulesSettings, score_set: int, options: tuple[Option, ...]) -> Loaded:
     asked = _asked(settings)
     former: LastGood | None = None
     try:

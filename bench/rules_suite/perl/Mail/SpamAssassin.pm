@@ -61,6 +61,7 @@ sub init {
   my ($self) = @_;
   my $options = ask('init', rules => $self->{arguments});
   $self->{conf}{$_} = $options->{$_} for keys %$options;
+  $self->{conf}{scoreset} = ask('scores', rules => $self->{arguments});
   return 1;
 }
 sub compile_now { return 1; }
@@ -88,6 +89,8 @@ sub check {
   my ($self, $message) = @_;
   my $status = Mail::SpamAssassin::PerMsgStatus->new($self, $message);
   $status->check();
+  my $texts = $status->asks('rendered');
+  $message->{body_parts} = [ map { { rendered => $_ } } @$texts ];
   return $status;
 }
 
