@@ -146,6 +146,11 @@ def _domain(arguments: Arguments) -> str | None:
     return Domains.of(options).of_uri(arguments["uri"].decode("latin-1"))[0] or None
 
 
+def _registered(arguments: Arguments) -> str:
+    options = compiled(sources(arguments)).rule_set.options
+    return Domains.of(options).registered(arguments["host"].decode("latin-1"))
+
+
 def _canonical(arguments: Arguments) -> list[bytes]:
     how = uri_settings(compiled(sources(arguments)).rule_set.options)
     forms = [form for uri in arguments["uris"] for form in forms_of(uri, how)]
@@ -175,6 +180,7 @@ ANSWERS: Mapping[str, Callable[[Arguments], Any]] = {
     "rendered": _rendered,
     "received": _received,
     "domain": _domain,
+    "registered": _registered,
     "canonical": _canonical,
     "date": _date,
     "lint": _lint,

@@ -131,7 +131,8 @@ def report(found: Outcome, message: bytes) -> bytes:
         " autolearn=no autolearn_force=no version=4.0.2"
     ]
     if verdict == "Yes":
-        lines += ["X-Spam-Flag: YES", "X-Spam-Level: " + "*" * int(found.score)]
+        lines[:0] = ["X-Spam-Flag: YES", "X-Spam-Level: " + "*" * int(found.score)]
+    lines.insert(0, "X-Spam-Checker-Version: filterd")
     lines += [f"X-Spam-{name}: {text}" for name, text in added_fields(found)]
     head = "\n".join(lines).encode("utf-8", "surrogateescape")
     table = "\n".join(_rows(found)).encode("utf-8", "replace")
@@ -143,8 +144,10 @@ def _rows(found: Outcome) -> Iterator[str]:
     yield ""
     yield " pts rule name              description"
     yield "---- ---------------------- --------------------------------------------------"
-    for name, points in sorted(found.hits.items()):
+    for name in sorted(found.hits):
         rule = found.rule_set.rules[name]
+        # Of a rule that hits several times each hit stands by itself there.
+        points = rule.scores[0 if found.sources.is_local else 1]
         shown = f"{points:4.1f}"
         shown = shown if len(shown) <= 4 else f"{points:4.0f}"
         yield f"{shown} {name:<22} {rule.description or 'No description available.'}"

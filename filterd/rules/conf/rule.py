@@ -168,6 +168,9 @@ class Rule:
         return self.name.startswith("__")
 
 
+_BLANKS = " \t\n\r\x0b\x0c"
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One line that sets something that is not a rule: `freemail_domains gmail.com`.
@@ -179,6 +182,18 @@ class Option:
     name: str
     value: str
     origin: Origin
+
+    @property
+    def text(self) -> str:
+        """The value without blanks around. Those of ASCII count: 0xA0 and 0x85 are parts of UTF-8
+        characters here, as of `à`."""
+        return self.value.strip(_BLANKS)
+
+    def words(self, *, lower: bool = False) -> list[str]:
+        """What stands between blanks. lower: letters of ASCII in lower case, all others as they
+        are."""
+        octets = self.value.encode("latin-1", "replace")
+        return [word.decode("latin-1") for word in (octets.lower() if lower else octets).split()]
 
 
 @dataclass(frozen=True, slots=True)

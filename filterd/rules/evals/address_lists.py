@@ -56,7 +56,7 @@ class AddressList:
 
 def _words(options: tuple[Option, ...]) -> AddressList:
     return AddressList(
-        word.encode("latin-1", "replace") for option in options for word in option.value.split()
+        word.encode("latin-1", "replace") for option in options for word in option.words()
     )
 
 
@@ -68,10 +68,8 @@ def address_list(view: View, option: str) -> AddressList:
 def _named(options: tuple[Option, ...]) -> dict[str, AddressList]:
     words: dict[str, list[bytes]] = {}
     for option in options:
-        name, _, rest = option.value.strip().removeprefix("(").partition(")")
-        words.setdefault(name.strip(), []).extend(
-            word.encode("latin-1", "replace") for word in rest.split()
-        )
+        name, _, rest = option.text.removeprefix("(").partition(")")
+        words.setdefault(name.strip(), []).extend(rest.encode("latin-1", "replace").split())
     return {name: AddressList(patterns) for name, patterns in words.items()}
 
 

@@ -40,7 +40,7 @@ class _AsnZone:
 
 
 def _zones(options: tuple[Option, ...]) -> tuple[_AsnZone, ...]:
-    found = (_LINE.match(option.value.strip()) for option in options)
+    found = (_LINE.match(option.text) for option in options)
     return tuple(
         _AsnZone(line[1], line[2] or "ASN", line[3] or "ASNCIDR")
         for line in found

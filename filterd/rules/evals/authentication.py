@@ -52,7 +52,7 @@ Signers = tuple[tuple[AddressList, str], ...]
 def _signers(options: tuple[Option, ...]) -> Signers:
     found: dict[str, list[bytes]] = {}
     for option in options:
-        pattern, _, domain = option.value.strip().partition(" ")
+        pattern, _, domain = option.text.partition(" ")
         domain = domain.strip().lower().rpartition("@")[2]
         found.setdefault(domain, []).append(pattern.encode("latin-1", "replace"))
     return tuple((AddressList(patterns), domain) for domain, patterns in found.items())

@@ -102,8 +102,8 @@ def check_dkim_signall(view: View) -> bool:
 def _overrides(options: tuple[Option, ...]) -> dict[str, str]:
     found = {}
     for option in options:
-        domain, _, practice = option.value.strip().lower().partition(" ")
-        found[domain] = _PRACTICES.get(practice.strip() or "discardable", "")
+        domain, *practice = [*option.words(lower=True), ""][:2]
+        found[domain] = _PRACTICES.get("".join(practice) or "discardable", "")
     return found
 
 

@@ -120,7 +120,7 @@ def _asked(view: View, rule: Rule) -> list[Question]:
 
 
 def _words(options: tuple[Option, ...]) -> frozenset[str]:
-    return frozenset(word.lower() for option in options for word in option.value.split())
+    return frozenset(word.lower() for option in options for word in option.words())
 
 
 def skipped_domains(view: View) -> frozenset[str]:

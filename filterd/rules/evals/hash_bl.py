@@ -78,7 +78,7 @@ def _hashed(options: _Options, value: bytes) -> str:
 
 
 def _ignored(options: tuple[Option, ...]) -> frozenset[str]:
-    return frozenset(word.lower() for option in options for word in option.value.split())
+    return frozenset(word.lower() for option in options for word in option.words())
 
 
 def _hosts_skipped(view: View, host: str) -> bool:
@@ -162,7 +162,7 @@ def _argument(arguments: tuple[str, ...], number: int, default: str = "") -> str
 def _aliases(options: tuple[Option, ...]) -> dict[str, str]:
     found: dict[str, str] = {}
     for option in options:
-        domain, *others = option.value.lower().split()
+        domain, *others = option.words(lower=True)
         found.update(dict.fromkeys(others, domain))
     return found
 
@@ -171,7 +171,7 @@ def _acl(options: tuple[Option, ...]) -> Mapping[str, bool]:
     """Domain → whether it is asked about; what an exclamation mark excludes stays so."""
     found: dict[str, bool] = {}
     for option in options:
-        for word in option.value.lower().split():
+        for word in option.words(lower=True):
             if word.startswith("!"):
                 found[word[1:]] = False
             else:

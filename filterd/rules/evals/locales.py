@@ -33,7 +33,7 @@ _IGNORED = re.compile(r"[^A-Z0-9]")
 def ok_locales(view: View) -> tuple[str, ...]:
     """The locales whose mail is wanted; `all` without the option."""
     options = view.options.get("ok_locales", ())
-    return tuple(options[-1].value.split()) if options else ("all",)
+    return tuple(options[-1].words()) if options else ("all",)
 
 
 def is_charset_ok(charset: str, locales: tuple[str, ...]) -> bool:

@@ -59,8 +59,9 @@ def hosts_of(view: View, *names: str, without: str = "") -> frozenset[bytes]:
 
 
 def _words(view: View, name: str) -> frozenset[bytes]:
-    values = (option.value.lower() for option in view.options.get(name, ()))
-    return frozenset(word.encode("latin-1", "replace") for text in values for word in text.split())
+    lines = view.options.get(name, ())
+    words = (word for line in lines for word in line.words(lower=True))
+    return frozenset(word.encode("latin-1", "replace") for word in words)
 
 
 @PLUGIN.test("redir_url")

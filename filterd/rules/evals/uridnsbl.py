@@ -65,7 +65,7 @@ class _UriList:
 def _lists(options: tuple[Option, ...]) -> dict[str, _UriList]:
     found = {}
     for option in options:
-        words = option.value.split()
+        words = option.words()
         if len(words) < 3 or words[2].upper() not in ("A", "TXT"):
             continue
         try:

@@ -26,7 +26,7 @@ def _relays(view: View) -> list[bytes]:
         name.encode("latin-1", "replace")
         for option in _OPTIONS
         for line in view.options.get(option, ())
-        for name in line.value.lower().split()
+        for name in line.words(lower=True)
     ]
 
 

@@ -154,7 +154,7 @@ _Hosts = tuple[tuple[AddressList, str], ...]
 def _by_hosts(options: tuple[Option, ...]) -> _Hosts:
     found: dict[str, list[bytes]] = {}
     for option in options:
-        pattern, _, host = option.value.strip().partition(" ")
+        pattern, _, host = option.text.partition(" ")
         if host:
             found.setdefault(host.strip().lower(), []).append(pattern.encode("latin-1", "replace"))
     return tuple((AddressList(patterns), host) for host, patterns in found.items())
@@ -216,9 +216,10 @@ _Listed = dict[str, dict[str, bool]]
 def _uri_hosts(options: tuple[Option, ...]) -> _Listed:
     found: _Listed = {}
     for option in options:
-        name, _, rest = option.value.strip().removeprefix("(").partition(")")
+        name, _, rest = option.text.removeprefix("(").partition(")")
         hosts = found.setdefault(name.strip(), {})
-        for host in rest.lower().split():
+        for octets in rest.encode("latin-1", "replace").lower().split():
+            host = octets.decode("latin-1")
             hosts[host.lstrip("!")] = not host.startswith("!")
     return found
 

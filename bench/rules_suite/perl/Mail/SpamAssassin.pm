@@ -132,6 +132,10 @@ sub uri_to_domain {
   my ($self, $uri) = @_;
   return Mail::SpamAssassin::ask('domain', rules => $self->{main}{arguments}, uri => $uri);
 }
+sub trim_domain {
+  my ($self, $host) = @_;
+  return Mail::SpamAssassin::ask('registered', rules => $self->{main}{arguments}, host => $host);
+}
 
 package Mail::SpamAssassin::PerMsgStatus;
 

@@ -29,6 +29,24 @@ RELAYED = (
 )
 PLAIN = RELAYED.format("mail.a.example", "192.0.2.7")
 
+UTF_8 = "From: Ann <marilù@università.example>\nReply-To: Ü@à.example\n\nText\n"
+
+
+@pytest.mark.parametrize(
+    ("call", "lines"),
+    [
+        (("check_from_in_blocklist",), {"blocklist_from": "marilù@università.example"}),
+        (("check_from_in_blocklist",), {"blocklist_from": "x@b.example *@università.example"}),
+        (("check_replyto_in_list", "L"), {"enlist_addrlist": "(L) a@b.example Ü@à.example"}),
+        (("check_freemail_from",), {"freemail_domains": "b.example università.example"}),
+    ],
+)
+def test_octets_of_utf_8_are_no_blanks(call: tuple[str, ...], lines: dict[str, str]) -> None:
+    octets = {name: value.encode().decode("latin-1") for name, value in lines.items()}
+    name, *arguments = call
+    assert TESTS[name](view(UTF_8, **octets), *arguments)
+
+
 # A test, its options with a hit, and without one.
 LISTED = {
     "unwanted": (("check_from_in_blocklist",), {"blocklist_from": "*@A.example"}, {}),
