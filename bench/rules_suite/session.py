@@ -12,6 +12,7 @@ from filterd.rules.checker import CompiledRules
 from filterd.rules.conf.read import read
 from filterd.rules.conf.rule import RuleProblem, RuleSet
 from filterd.rules.evals.gathered import functions
+from filterd.rules.view.relays import networks_left_out
 from filterd.rules.view.view import View
 
 
@@ -90,7 +91,8 @@ class Rules:
     @property
     def problems(self) -> tuple[RuleProblem, ...]:
         """Lines and patterns that could not be used."""
-        return (*self.rule_set.problems, *self.compiled.problems)
+        left_out = networks_left_out(self.rule_set.options)
+        return (*self.rule_set.problems, *self.compiled.problems, *left_out)
 
 
 @lru_cache(4)

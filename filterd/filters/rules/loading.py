@@ -21,6 +21,7 @@ from filterd.rules.conf.rule import Option, Rule, RuleProblem, RuleSet
 from filterd.rules.evals import gathered
 from filterd.rules.evals.dns_questions import asking
 from filterd.rules.evals.missing import MISSING_TESTS
+from filterd.rules.view.relays import networks_left_out
 from filterd.system.garbage import no_collections
 
 log = logging.getLogger(__name__)
@@ -154,7 +155,8 @@ def _rule_set(texts: RuleTexts, settings: RulesSettings, more: Iterable[Option])
     options = dict(found.options)
     for option in more:
         options.setdefault(option.name, (option,))
-    return dataclasses.replace(as_set(found, settings), options=options)
+    problems = (*found.problems, *networks_left_out(options))
+    return dataclasses.replace(as_set(found, settings), options=options, problems=problems)
 
 
 def as_set(found: RuleSet, settings: RulesSettings) -> RuleSet:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from filterd.message.envelope import ip
 from filterd.message.matching import Network, networks
-from filterd.rules.conf.rule import Option
+from filterd.rules.conf.rule import Option, RuleProblem
 from filterd.rules.view.ip_text import IP
 from filterd.rules.view.kept import kept
 from filterd.rules.view.received import Relay, read
@@ -54,6 +54,18 @@ class Networks:
         if parsed is None:
             return False
         return next((is_in for network, is_in in self.entries if parsed in network), False)
+
+    def covers(self, network: Network) -> bool:
+        """True if all of a network is in these."""
+        for own, is_in in self.entries:
+            if own.version == network.version and network.subnet_of(own):  # type: ignore[arg-type]
+                return is_in
+        return False
+
+    def within(self, others: Networks) -> Networks:
+        """Those that are in the others as well: SpamAssassin leaves the rest out."""
+        kept_entries = (one for one in self.entries if not one[1] or others.covers(one[0]))
+        return Networks(tuple(kept_entries), self.is_set)
 
 
 def _written_out(text: str) -> str:
@@ -97,8 +109,31 @@ class Trust:
             internal = trusted
         elif internal.is_set and not trusted.is_set:
             trusted = internal
+        msa = Networks.of(msa_lines, loopback=False)
+        if trusted.is_set or internal.is_set:
+            internal, msa = internal.within(trusted), msa.within(trusted)
         names = " ".join(one.value for one in fields)
-        return cls(trusted, internal, Networks.of(msa_lines, loopback=False), tuple(names.split()))
+        return cls(trusted, internal, msa, tuple(names.split()))
+
+
+def networks_left_out(options: Mapping[str, Sequence[Option]]) -> list[RuleProblem]:
+    """Lines that name internal or MSA networks which are not trusted: they do not count."""
+    trusted, internal, msa = (
+        tuple(options.get(f"{name}_networks", ())) for name in ("trusted", "internal", "msa")
+    )
+    inside = "trusted_networks" if trusted else "internal_networks"
+    others = Networks.of(trusted or internal, loopback=True)
+    problems = []
+    for option in (*(internal if trusted else ()), *(msa if others.is_set else ())):
+        named = Networks.of((option,), loopback=False)
+        left = [one for one in named.entries if one not in named.within(others).entries]
+        problems += [
+            RuleProblem(
+                option.origin, f"{option.name}: {network} is not in {inside}: it is left out"
+            )
+            for network, _ in left
+        ]
+    return problems
 
 
 @dataclass(slots=True)

@@ -7,7 +7,7 @@ import pytest
 from filterd.message.envelope import Client, Envelope
 from filterd.message.message import Message
 from filterd.rules.conf.rule import Option, Origin
-from filterd.rules.view.relays import Trust, relays_of
+from filterd.rules.view.relays import Trust, networks_left_out, relays_of
 from filterd.rules.view.view import View
 
 
@@ -47,6 +47,18 @@ BELIEVED = {
         1,
     ),
     "internal stands for both": ({"internal_networks": "198.51.100.0/24"}, [OWN, OUTSIDE], 1, 1),
+    "internal, not trusted: left out": (
+        {"trusted_networks": "198.51.100.0/24", "internal_networks": "198.51.0.0/16"},
+        [OWN, OUTSIDE],
+        1,
+        0,
+    ),
+    "an MSA that is not trusted": (
+        {"trusted_networks": "198.51.100.1", "msa_networks": "198.51.0.0/16"},
+        [OWN, OUTSIDE],
+        1,
+        1,
+    ),
     "behind an MSA": (
         {"trusted_networks": "198.51.100.0/24", "msa_networks": "198.51.100.9"},
         [MSA, HOME, OUTSIDE],
@@ -110,3 +122,23 @@ def test_an_address_that_a_field_names() -> None:
         "192.0.2.7",
         "192.0.2.9",
     ]
+
+
+# Options, and the networks that are told as not trusted.
+LEFT_OUT: list[tuple[dict[str, str], list[str]]] = [
+    ({}, []),
+    ({"trusted_networks": "10/8", "internal_networks": "10.1/16 !192.0.2.1 127.0.0.1"}, []),
+    ({"trusted_networks": "10.1/16", "internal_networks": "10/8 10.1.1.1"}, ["10.0.0.0/8"]),
+    ({"trusted_networks": "!10.1.1.1 10/8", "internal_networks": "10.1.1.1"}, ["10.1.1.1/32"]),
+    ({"trusted_networks": "10/8", "msa_networks": "192.0.2.1"}, ["192.0.2.1/32"]),
+    ({"internal_networks": "10/8", "msa_networks": "10.1.1.1 2001:db8::/32"}, ["2001:db8::/32"]),
+    ({"msa_networks": "192.0.2.1"}, []),
+]
+
+
+@pytest.mark.parametrize(("lines", "expected"), LEFT_OUT)
+def test_networks_that_are_not_trusted_are_told(lines: dict[str, str], expected: list[str]) -> None:
+    told = [problem.text for problem in networks_left_out(options(**lines))]
+    assert len(told) == len(expected)
+    for text, network in zip(told, expected, strict=True):
+        assert f": {network} is not in " in text
