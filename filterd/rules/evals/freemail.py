@@ -61,7 +61,7 @@ _Domains = tuple[frozenset[bytes], Globs]
 
 def _domains(options: tuple[Option, ...]) -> _Domains:
     words = {
-        word.lower().encode("latin-1", "replace") for option in options for word in option.words()
+        word.encode("latin-1", "replace") for option in options for word in option.words(lower=True)
     }
     globs = {word for word in words if b"*" in word or b"?" in word}
     return frozenset(words - globs), Globs(sorted(globs))
