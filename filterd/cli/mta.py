@@ -384,7 +384,7 @@ def newaliases(
     ] = None,
 ) -> None:
     """Make the alias databases that a sendmail.cf names, as sendmail's newaliases does."""
-    from filterd.mta.maps.newaliases import NewAliases, plain_names  # noqa: PLC0415
+    from filterd.mta.maps.newaliases import NewAliases  # noqa: PLC0415
     from filterd.mta.sendmail.cf_files import parse_cf  # noqa: PLC0415
     from filterd.system.bounded import read_regular  # noqa: PLC0415
 
@@ -399,7 +399,7 @@ def newaliases(
     def say(message: str) -> None:
         sys.stdout.buffer.write(f"{message}\n".encode("utf-8", "surrogateescape"))
 
-    status = NewAliases(parsed, plain_names(parsed), say).run()
+    status = NewAliases(parsed, say).run()
     sys.stdout.flush()
     raise typer.Exit(parsed.status or status)
 

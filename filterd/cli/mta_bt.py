@@ -64,6 +64,7 @@ def bt(arguments: list[str]) -> int:
     mode = TestMode(
         cf, around, levels, lambda text: _write(out, text.encode("utf-8", "surrogateescape"))
     )
+    maps.alias_rules = lambda: mode.resolver
     mode.start()
     lines = iter(()) if cf.has_ended else _lines(sys.stdin.buffer, out)
     for line in lines:

@@ -42,6 +42,7 @@ def session(
         levels.set(one)
     around = Around(maps, NamesByMaps(maps), HelpTopics(cf), VERSION, "root")
     mode = TestMode(cf, around, levels, printed.append)
+    maps.alias_rules = lambda: mode.resolver
     mode.start()
     answers = ["".join(printed)]
     for line in lines:

@@ -90,12 +90,15 @@ class HelpTopics:
 
 
 class NamesByMaps:
-    """Host names by the map `host`, mail exchangers by the name server."""
+    """Host names by the map `host`, mail exchangers by the name server. Nobody is
+    asked about something in brackets."""
 
     def __init__(self, maps: Maps) -> None:
         self._maps = maps
 
     def canonical(self, name: str) -> str:
+        if name.startswith("["):
+            return name
         map = self._maps.find("host")
         answer = map.lookup(name) if map is not None else None
         found = answer.value if answer is not None else None

@@ -41,9 +41,9 @@ class TestMode:
         self._print = write
         self._output = TestModeOutput(self._program.names, levels, self._write)
         self._rewriter = Rewriter(self._program, around.maps, self._output)
-        self._resolver = AddressResolver(self._rewriter)
+        self.resolver = AddressResolver(self._rewriter)
         self._commands = SlashCommands(
-            self._rewriter, self._resolver, self._output, around, self._write
+            self._rewriter, self.resolver, self._output, around, self._write
         )
 
     @property
@@ -57,7 +57,7 @@ class TestMode:
     @property
     def exit_status(self) -> int:
         """What sendmail ends with: the first trouble."""
-        status = self._output.exit_status or self._resolver.exit_status
+        status = self._output.exit_status or self.resolver.exit_status
         return EX_OK if status == EX_TEMPFAIL else status
 
     def start(self) -> None:
@@ -198,7 +198,7 @@ class TestMode:
             self._write("No address!\n")
             return
         text = body[len(sets) + 1 :]
-        if not self._resolver.acceptable(text, "", recipient=True):
+        if not self.resolver.acceptable(text, "", recipient=True):
             return
         tables = self._program.tables
         table = tables.rules if self._program.level >= 9 else tables.addresses

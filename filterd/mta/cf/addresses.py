@@ -84,7 +84,7 @@ class AddressResolver:
     """Resolves addresses with the rules of a rewriter. errors: statuses of errors, for the exit."""
 
     def __init__(self, rewriter: Rewriter) -> None:
-        self._rewriter, self._program = rewriter, rewriter.program
+        self.rewriter, self._program = rewriter, rewriter.program
         self._observer, self._voice = rewriter.observer, rewriter.voice
         self.exit_status = EX_OK
 
@@ -96,7 +96,7 @@ class AddressResolver:
 
     def set_kind(self, kind: AddressKind) -> None:
         """Tell the rules what the next address is (`${addr_type}`)."""
-        self._rewriter.definitions.set("addr_type", kind.macro)
+        self.rewriter.definitions.set("addr_type", kind.macro)
 
     # Addresses from outside
 
@@ -104,10 +104,22 @@ class AddressResolver:
         self, text: str, kind: AddressKind = AddressKind(), *, recipient: bool = True
     ) -> ResolvedAddress | None:
         """Where an address goes; None for a text that is none. recipient: not a sender."""
-        tokens = self._rewriter.scanned(text, self._program.tables.addresses)
+        tokens = self.rewriter.scanned(text, self._program.tables.addresses)
+        return self._parsed(tokens, text, kind, recipient=recipient)
+
+    def parse_alias(self, line: str) -> tuple[ResolvedAddress | None, str]:
+        """The address before the colon of a line in an alias file, None if there is none, and its
+        text."""
+        scanned = self._voice.scanned_until(":", line, self._program.tables.addresses)
+        text = line[: scanned.end]
+        return self._parsed(scanned.tokens, text, AddressKind(), recipient=True), text
+
+    def _parsed(
+        self, tokens: Tokens | None, text: str, kind: AddressKind, *, recipient: bool
+    ) -> ResolvedAddress | None:
         if tokens is None or not self.acceptable(text, text, recipient=recipient):
             return None
-        later = EX_TEMPFAIL in [self._rewriter.run(tokens, one) for one in (CANONIFY, PARSE)]
+        later = EX_TEMPFAIL in [self.rewriter.run(tokens, one) for one in (CANONIFY, PARSE)]
         address = self.build(tokens, kind, text)
         if address.user:
             address = self._printable(address, text, recipient=recipient)
@@ -123,7 +135,7 @@ class AddressResolver:
 
     def acceptable(self, text: str, prefix: str, *, recipient: bool) -> bool:
         """Whether an address may be parsed: of at most 255 octets, none of them a mark's."""
-        shown = "".join(_REPLACEMENT if "\udc80" <= one < "\udca0" else one for one in text)
+        shown = without_marks(text)
         if len(text) > MAX_ADDRESS:
             kept = shown[:MAX_ADDRESS]
             self._voice.error(
@@ -160,8 +172,8 @@ class AddressResolver:
         number = self._program.rulesets.find("queuegroup", _silent)
         if number < 0:
             return ""
-        tokens = self._rewriter.scanned(user, self._program.tables.internal)
-        if tokens is None or self._rewriter.run(tokens, number) != EX_OK:
+        tokens = self.rewriter.scanned(user, self._program.tables.internal)
+        if tokens is None or self.rewriter.run(tokens, number) != EX_OK:
             return ""
         return tokens[1] if len(tokens) > 1 and tokens[0] == MAILER else ""
 
@@ -226,13 +238,13 @@ class AddressResolver:
             plain = without_quotes(user)
             if plain[:9].lower() == ":include:":
                 return ResolvedAddress(INCLUDE_MAILER, host or "", plain[9:])
-        self._rewriter.definitions.set("h", host)
+        self.rewriter.definitions.set("h", host)
         sets: Sequence[int] = (FINAL,)
         if self._program.level >= 10 or not (kind.header or kind.sender):
             sets = (RECIPIENT, mailer.recipients.envelope, FINAL)
         for number in sets:
             if number or number == FINAL:
-                self._rewriter.run(rest, number)
+                self.rewriter.run(rest, number)
         user = self._program.tables.join(rest, None, MAX_ADDRESS)
         if host and "h" not in mailer.flags:
             host = host.lower()
@@ -256,7 +268,7 @@ class AddressResolver:
         domain: tokens of the sender's `@domain`, for addresses without one (flag C). plain: without
         what surrounds the address.
         """
-        rewriter, definitions = self._rewriter, self._rewriter.definitions
+        rewriter, definitions = self.rewriter, self.rewriter.definitions
         paths = mailer.senders if kind.sender else mailer.recipients
         definitions.set("addr_type", kind.macro)
         around = (
@@ -289,6 +301,11 @@ class AddressResolver:
 
 def _silent(text: str) -> None:
     del text
+
+
+def without_marks(text: str) -> str:
+    """Text with a question mark for each octet that is a mark's."""
+    return "".join(_REPLACEMENT if "\udc80" <= one < "\udca0" else one for one in text)
 
 
 def error_text(user: str, host: str) -> tuple[str, str, str]:

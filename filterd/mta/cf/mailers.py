@@ -18,8 +18,19 @@ DEFAULT_RECIPIENTS = 100
 SMTP_LINE = 990
 """Octets of a line with the flag `L` and no `L=`, SMTPLINELIM."""
 
+_SAFE_LENGTH = 10
+"""Octets of `U=user:group` with which Debian's build of sendmail does not go wrong."""
+
 _SPACES = " \t\n\v\f\r"
 _NUMBER = re.compile(r"\s*([+-]?\d+)")
+_USER = re.compile(
+    r"(?:(?P<number>0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*)|(?P<name>[A-Za-z0-9_-]*))"
+    r"[ \t\n\v\f\r]*.?"
+    r"[ \t\n\v\f\r]*",
+    re.DOTALL,
+)
+_C_NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*")
+_GROUP_NAME = re.compile(r"[A-Za-z0-9._-]*")
 
 _UNDEFINED_IF_EMPTY = {
     "E": "null end-of-line string",
@@ -177,29 +188,44 @@ class MailerReader:
         return True
 
     def _user(self, values: _Values, value: str, complain: Complain) -> tuple[int, int]:
-        """`U=user:group` by name or number."""
-        found = re.match(r"([A-Za-z][\w-]*|-?\d*)\s*[:.]?\s*(.*)", value, re.DOTALL)
-        who, whose = (found[1], found[2]) if found else ("", "")
+        """`U=user:group` by name or number; the character between them may be any."""
         user, group = values.user, values.group
-        if who[:1].isalpha():
-            ids = self.users.user(who)
+        found = _USER.match(value)
+        assert found is not None
+        if found["number"] is not None:
+            user = _id(found["number"])
+        elif not found["name"]:
+            complain(f"mailer {values.name}: null user name")
+            return user, group
+        else:
+            ids = self.users.user(found["name"])
             if ids is None:
-                complain(f"readcf: mailer U= flag: unknown user {who}")
+                complain(f"readcf: mailer U= flag: unknown user {found['name']}")
                 return user, group
             user, group = ids
-        elif who:
-            user = int(who)
-        if whose[:1].isalpha():
+        rest = value[found.end() :]
+        if rest[:1].isdecimal() and rest.isascii():
+            return user, _id(rest)
+        if rest:
+            group = self._group(values, value, found.end(), group, complain)
+        return user, group
+
+    def _group(
+        self, values: _Values, value: str, start: int, known: int, complain: Complain
+    ) -> int:
+        found = _GROUP_NAME.match(value, start)
+        assert found is not None
+        if found.end() == len(value) > _SAFE_LENGTH:
             # Debian's sendmail 8.17.1.9 writes past a buffer here and counts from 0 again.
             self.next_number = 0
-            number = self.users.group(whose.rstrip(_SPACES))
-            if number is None:
-                complain(f"readcf: mailer U= flag: unknown group {whose}")
-            else:
-                group = number
-        elif whose:
-            group = _int(whose)
-        return user, group
+        if not found[0]:
+            complain(f"mailer {values.name}: null group name")
+            return known
+        number = self.users.group(found[0])
+        if number is None:
+            complain(f"readcf: mailer U= flag: unknown group {found[0]}")
+            return known
+        return number
 
     def _number(self, known: MailerLine | None) -> int:
         if known is not None:
@@ -214,7 +240,8 @@ class MailerReader:
                 complain(f"M{name}: {letter}= argument required")
                 return None
         known = self.mailers.find(name)
-        if known is None and len(self.mailers) >= MAX_MAILERS:
+        if self.next_number >= MAX_MAILERS:
+            # Also of a line that would replace a mailer.
             complain(f"too many mailers defined ({MAX_MAILERS} max)")
             return None
         words = tuple(given["A"].split())
@@ -328,6 +355,16 @@ def _types(value: str | None, path: str, words: tuple[str, ...]) -> tuple[str, s
     if path == "[IPC]":
         return "dns", "rfc822", "x-unix" if words[:1] == ("FILE",) else "smtp"
     return "", "", ""
+
+
+def _id(text: str) -> int:
+    """The number that a text begins with, as C's `strtol` has it, as an id of 32 bits."""
+    found = _C_NUMBER.match(text)
+    if found is None:
+        return 0
+    base = 16 if found[0][1:2] in ("x", "X") else 8 if found[0].startswith("0") else 10
+    number = min(int(found[0][:32], base), (1 << 63) - 1) & 0xFFFFFFFF
+    return number - (1 << 32) if number >> 31 else number
 
 
 def _int(text: str) -> int:

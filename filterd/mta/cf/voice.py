@@ -5,27 +5,34 @@ Source: sendmail 8.17 `err.c` (fmtmsg).
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from filterd.mta.cf.lookup import EX_OK, MapAnswer
 from filterd.mta.cf.marks import octets
 from filterd.mta.cf.observer import Observer, RuleMessage
 from filterd.mta.cf.program import Program
-from filterd.mta.cf.tokens import Table, Tokens, scan
+from filterd.mta.cf.tokens import Scanned, Table, Tokens, scan
 
 EX_OSERR = 71
 
 
 class Voice:
-    """said: how much was said."""
+    """said: how much was said. place: the file and line that messages begin with, "" for none."""
 
     def __init__(self, program: Program, observer: Observer) -> None:
         self._program, self._observer = program, observer
         self.said = 0
+        self.place = ""
 
     def complain(self, text: str, code: str = "554", enhanced: str = "5.3.5") -> RuleMessage:
         """An error of the configuration."""
         message = RuleMessage(code, enhanced, self._program.names.stripped(text), system=True)
         self._say(message)
         return message
+
+    def warn(self, text: str) -> None:
+        """Something that may be meant so."""
+        self._say(RuleMessage("050", "", self._program.names.stripped(text)))
 
     def error(self, error: str, address: str = "") -> RuleMessage:
         """An error of an address. error: `553 5.1.1 text`, or without the enhanced code."""
@@ -47,15 +54,21 @@ class Voice:
 
     def _say(self, message: RuleMessage) -> None:
         self.said += 1
+        if self.place:
+            message = replace(message, address="", text=f"{self.place}{message}")
         self._observer.message(message)
 
     def scanned(self, text: str, table: Table) -> Tokens | None:
         """Text as tokens; complaints name the text."""
+        return self.scanned_until("", text, table).tokens
+
+    def scanned_until(self, delimiter: str, text: str, table: Table) -> Scanned:
+        """Text up to a delimiter as tokens; complaints name all of the text."""
 
         def report(error: str) -> None:
             self.error(error, text)
 
-        return scan(text, table, report).tokens
+        return scan(text, table, report, delimiter=delimiter)
 
 
 _WITH_ADDRESS = frozenset(("050", "250", "252", "450", "550", "553"))

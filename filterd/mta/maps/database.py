@@ -13,9 +13,10 @@ import logging
 import os
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from filterd.mta.cf.lookup import EX_OK, MapAnswer
+from filterd.mta.cf.lookup import EX_OK, MapAnswer, Opening
 from filterd.mta.cf.map_options import MapOptions
 from filterd.mta.maps.base import NO_COMPLAINT, BaseMap, MapError, MapValue, octets
 from filterd.mta.maps.bdb_pages import DamagedDatabaseError, NotADatabaseError
@@ -23,7 +24,8 @@ from filterd.mta.maps.bdb_reader import BdbDatabase
 from filterd.mta.maps.cdb import Cdb
 from filterd.mta.maps.safety import Owner, trouble_with
 from filterd.mta.maps.source import read_source
-from filterd.mta.maps.text import SIZE_LIMIT, read_aliases
+from filterd.mta.maps.stab import StabMap, read_aliases
+from filterd.mta.maps.text import SIZE_LIMIT
 from filterd.system.bounded import open_regular, read_regular
 
 LOCK_WAIT = 5.0
@@ -254,6 +256,12 @@ class ImplicitMap(BaseMap):
         if options.is_alias:
             self._choices.append(text)
         self._chosen: BaseMap | None = None
+
+    def open(self) -> Opening:
+        opening = super().open()
+        if isinstance(self._chosen, StabMap) and self._chosen.read_names(opening.complaint):
+            return replace(opening, complaint="")
+        return opening
 
     def _open(self) -> tuple[str, int]:
         reasons: list[str] = []

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections.abc import Sequence
 
 from filterd.mta.cf.lookup import EX_NOTFOUND, EX_OK, EX_TEMPFAIL, MapAnswer
 from filterd.mta.cf.map_options import MapOptions
-from filterd.mta.maps.base import BaseMap, MapError, MapValue, octets
+from filterd.mta.maps.base import EX_UNAVAILABLE, BaseMap, MapError, MapValue, octets
 from filterd.mta.maps.hosts import DNS_TIMEOUT, HostNames, search_domains
 from filterd.resolver.answer import MX, Record, RecordType
 
@@ -92,6 +93,19 @@ class BestMxMap(_Asking):
         return self._value(key, arguments, MapValue(value))
 
 
+def _address(text: str) -> str | None:
+    """What stands in brackets as an address; of one for IPv4 parts may be missing, octal or
+    hexadecimal, as inet_addr(3) takes it. None for other text."""
+    if ":" in text:
+        return re.sub(r"^ipv6:", "", text, flags=re.IGNORECASE)
+    try:
+        address = socket.inet_ntoa(socket.inet_aton(text or "0"))
+    except (OSError, ValueError):
+        return None
+    # INADDR_NONE, which inet_addr returns where it finds none.
+    return None if address == "255.255.255.255" else address
+
+
 class HostMap(_Asking):
     """The full name of a host, and with brackets that of an address."""
 
@@ -100,7 +114,9 @@ class HostMap(_Asking):
             inner, bracket, _ = key[1:].partition("]")
             if not bracket:
                 return MapAnswer(None, EX_OK)
-            address = re.sub(r"^ipv6:", "", inner, flags=re.IGNORECASE)
+            address = _address(inner)
+            if address is None:
+                return MapAnswer(None, EX_UNAVAILABLE)
             found, status = self._names.name_of(address, seconds=self._seconds)
         else:
             found, status = self._names.canonical(key, seconds=self._seconds)

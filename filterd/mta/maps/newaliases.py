@@ -7,45 +7,38 @@ counts; each database ends with the entry `@`, by which a reader knows that it i
 from __future__ import annotations
 
 import os
-import re
 import stat
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+from filterd.mta.cf.addresses import AddressResolver
 from filterd.mta.cf.alias_lines import alias_specs
 from filterd.mta.cf.config import MapLine, SendmailCf
 from filterd.mta.cf.map_arguments import map_options
 from filterd.mta.cf.map_options import MapOptions
-from filterd.mta.maps.base import EX_OSERR, EX_SOFTWARE
+from filterd.mta.cf.observer import Observer, RuleMessage
+from filterd.mta.cf.rewriting import Rewriter
+from filterd.mta.maps.alias_text import AliasCount, AliasText
+from filterd.mta.maps.base import EX_OSERR, EX_SOFTWARE, text_of
 from filterd.mta.maps.bdb_writer import Entries
+from filterd.mta.maps.opening import open_maps
 from filterd.mta.maps.safety import Check, Owner, trouble_with
 from filterd.mta.maps.text import SIZE_LIMIT
 from filterd.mta.maps.writing import being_written, content, file_name, put
 from filterd.system.bounded import read_regular
 
-LINE_LIMIT = 8191
-"""Octets of a line with those that go on it (BUFSIZ)."""
-
-ResolveName = Callable[[str], tuple[str, bool]]
-"""The name as a local mailer has it, and whether it is local at all. Raises ValueError, whose text
-is shown, for what is not an address."""
-
 _MISSING = os.strerror(2)
 
 
-@dataclass(slots=True)
-class _Count:
-    number: int = 0
-    longest: int = 0
-    total: int = 0
+class NewAliases(Observer):
+    """Makes the databases of one configuration. say: takes each message, in octet form."""
 
-
-class NewAliases:
-    """Makes the databases of one configuration. say: takes each message."""
-
-    def __init__(self, cf: SendmailCf, resolve: ResolveName, say: Callable[[str], None]) -> None:
-        self._resolve = resolve
+    def __init__(self, cf: SendmailCf, say: Callable[[str], None]) -> None:
+        definitions = cf.program.definitions.copy()
+        maps = open_maps(cf, definitions)
+        self._resolver = AddressResolver(Rewriter(cf.program, maps, self, definitions))
+        maps.alias_rules = lambda: self._resolver
         self._say = say
         self._owner = Owner.of(cf)
         self._trusted = self._owner.trusted_uid or None
@@ -64,6 +57,11 @@ class NewAliases:
             if options.is_valid and type in ("hash", "btree", "cdb", "implicit"):
                 self._rebuild(options)
         return self.status
+
+    def message(self, message: RuleMessage) -> None:
+        if message.system:
+            self.status = self.status or message.trouble or EX_SOFTWARE
+        self._say(str(message))
 
     def _complain(self, text: str, status: int = EX_SOFTWARE) -> None:
         self._say(text)
@@ -92,10 +90,7 @@ class NewAliases:
             why = getattr(error, "strerror", "") or str(error)
             self._complain(f"Cannot create database for alias file {file}: {why}", EX_OSERR)
             return
-        self._say(
-            f"{file}: {count.number} aliases, longest {count.longest} bytes, "
-            f"{count.total} bytes total"
-        )
+        self._say(f"{file}: {count}")
 
     def _source(self, options: MapOptions) -> bytes | None:
         """The text, None if it is not there or may be changed by others."""
@@ -129,96 +124,17 @@ class NewAliases:
         trouble = trouble_with(path, self._owner, checks, stat.S_IWUSR)
         return "" if trouble == _MISSING and Path(path).parent.is_dir() else trouble
 
-    def _read(self, data: bytes, file: str, options: MapOptions) -> tuple[Entries, _Count]:
+    def _read(self, data: bytes, file: str, options: MapOptions) -> tuple[Entries, AliasCount]:
         end = b"\0" if options.stores_nul else b""
         entries: Entries = {}
-        count = _Count()
-        for place, user, value in self._aliases(data, file):
-            key = user.encode("utf-8", "surrogateescape")
-            if user.lower() == "postmaster":
-                key = key.lower()
-            stored = value
-            if key + end in entries:
+        text = AliasText(self._resolver)
+        for line in text.read(data, file):
+            key, stored = line.name + end, line.value
+            if key in entries:
                 if options.appends_duplicates:
-                    stored = entries[key + end][0].removesuffix(end) + b"," + value
+                    stored = entries[key][0].removesuffix(end) + b"," + stored
                 else:
-                    self._say(f"{place}{user}... Warning: duplicate alias name {user}")
-            entries[key + end] = [stored + end]
-            count.number += 1
-            count.total += len(key) + len(value)
-            count.longest = max(count.longest, len(value))
-        return entries, count
-
-    def _aliases(self, data: bytes, file: str) -> Iterator[tuple[str, str, bytes]]:
-        """For each sound line its place, its name and its value; the others are complained of."""
-        for number, line in _lines(data):
-            if not line or line.startswith(b"#"):
-                continue
-            place = f"{file}: line {number}: "
-            try:
-                user, value = self._alias(line)
-            except ValueError as error:
-                for text in str(error).split("\n"):
-                    self._complain(place + text)
-                continue
-            yield place, user, value
-
-    def _alias(self, line: bytes) -> tuple[str, bytes]:
-        """The name and the value of a line. Raises ValueError with what to say."""
-        if len(line) > LINE_LIMIT:
-            raise ValueError("alias line too long")
-        if line.startswith((b" ", b"\t")):
-            raise ValueError("Non-continuation line starts with space")
-        left, colon, right = line.partition(b":")
-        if not colon:
-            raise ValueError("missing colon")
-        shown = line[:40].decode("utf-8", "surrogateescape")
-        name = left.decode("utf-8", "surrogateescape")
-        try:
-            user, is_local = self._resolve(name)
-        except ValueError as error:
-            said = f"{error}\n" if str(error) else ""
-            raise ValueError(f"{said}{shown}... illegal alias name") from None
-        if not is_local:
-            raise ValueError(f"{name.strip()}... cannot alias non-local names")
-        value = right.lstrip(b" \t\n\v\f\r")
-        if not value.strip():
-            raise ValueError(f"{shown}... missing value for alias")
-        return user, value
-
-
-def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Logical lines with the number of their last physical one. A line that begins with a blank
-    goes on the one before it, and so does one behind a backslash."""
-    current: bytes | None = None
-    last = 0
-    for number, line in enumerate(data.removesuffix(b"\n").split(b"\n"), 1):
-        line = line.partition(b"\0")[0]  # noqa: PLW2901  # as C reads it
-        if current is not None and (
-            current.endswith(b"\\") or (current and line.startswith((b" ", b"\t")))
-        ):
-            current = current.removesuffix(b"\\") + line
-        else:
-            if current is not None:
-                yield last, current
-            current = line
-        last = number
-    if current is not None:
-        yield last, current
-
-
-def plain_names(cf: SendmailCf) -> ResolveName:
-    """Names without rules: local are those without a domain, or with one of class w."""
-    domains = {one.lower() for one in cf.classes.get("w", ())}
-    domains |= {cf.expand("$j").lower(), "localhost"}
-
-    def resolve(text: str) -> tuple[str, bool]:
-        name = re.sub(r"\s+", "", text) if '"' not in text else text.strip()
-        if not name:
-            raise ValueError("")
-        local, at, domain = name.rpartition("@")
-        if at and not name.endswith('"'):
-            return local.lower(), domain.lower().rstrip(".") in domains
-        return name.lower(), True
-
-    return resolve
+                    name = text_of(line.name)
+                    text.voice.warn(f"{line.shown}... Warning: duplicate alias name {name}")
+            entries[key] = [stored + end]
+        return entries, text.count

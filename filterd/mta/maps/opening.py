@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from filterd.mta.cf.addresses import AddressResolver
 from filterd.mta.cf.alias_lines import alias_specs, class_trouble
 from filterd.mta.cf.config import MapLine, SendmailCf
 from filterd.mta.cf.lookup import EX_OK, RunTimeMacros
 from filterd.mta.cf.map_arguments import MEMBER_LIMIT, map_options
 from filterd.mta.cf.map_options import MapOptions
+from filterd.mta.maps.alias_text import AliasText
 from filterd.mta.maps.base import BaseMap, MapError
 from filterd.mta.maps.database import DatabaseMap, ImplicitMap
 from filterd.mta.maps.hosts import HostFiles, HostNames
@@ -32,8 +34,9 @@ from filterd.mta.maps.simple import (
     SyslogMap,
 )
 from filterd.mta.maps.socketmap import SocketMap
+from filterd.mta.maps.stab import StabMap, StabTable
 from filterd.mta.maps.system import ProgramMap, UserdbMap, UserMap
-from filterd.mta.maps.text import StabMap, TextMap
+from filterd.mta.maps.text import TextMap
 from filterd.resolver.resolver import Resolver
 
 _log = logging.getLogger(__name__)
@@ -63,6 +66,11 @@ class SiteMaps:
         self._site = site or MapSite()
         self._cf = cf
         self._maps: dict[str, BaseMap] = {}
+        self._aliases = StabTable()
+        self.alias_rules: Callable[[], AddressResolver] | None = None
+        """Makes the rules that are asked for the names in alias files; None where there are none
+        yet."""
+
         self.complaints: list[str] = []
         """About `O AliasFile`, after the first `find`."""
 
@@ -108,13 +116,11 @@ class SiteMaps:
             "regex": lambda: RegexMap(options),
             "syslog": lambda: SyslogMap(options),
             "text": lambda: TextMap(options, self.owner),
-            "stab": lambda: StabMap(options, self.owner),
+            "stab": lambda: self._stab(options),
             "hash": lambda: DatabaseMap(options, self.owner, "hash"),
             "btree": lambda: DatabaseMap(options, self.owner, "btree"),
             "cdb": lambda: DatabaseMap(options, self.owner, "cdb"),
-            "implicit": lambda: ImplicitMap(
-                options, self.owner, lambda: StabMap(options, self.owner)
-            ),
+            "implicit": lambda: ImplicitMap(options, self.owner, lambda: self._stab(options)),
             "dns": lambda: DnsMap(options, self.names),
             "bestmx": lambda: BestMxMap(options, self.names),
             "host": lambda: HostMap(options, self.names),
@@ -130,6 +136,12 @@ class SiteMaps:
         }
         maker = makers.get(options.type)
         return maker() if maker else UnsupportedMap(options)
+
+    def _stab(self, options: MapOptions) -> StabMap:
+        return StabMap(options, self.owner, self._aliases, self._alias_text)
+
+    def _alias_text(self) -> AliasText | None:
+        return None if self.alias_rules is None else AliasText(self.alias_rules())
 
     @cached_property
     def names(self) -> HostNames:

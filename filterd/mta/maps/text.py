@@ -1,4 +1,4 @@
-"""Maps in text files: class text, columns of a line; class stab, an alias file as it is."""
+"""Maps in text files: class text, columns of a line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from filterd.mta.cf.lookup import EX_NOTFOUND, EX_OK, MapAnswer
+from filterd.mta.cf.lookup import EX_NOTFOUND, MapAnswer
 from filterd.mta.cf.map_options import MapOptions, leading_number
 from filterd.mta.maps.base import EX_UNAVAILABLE, NO_COMPLAINT, BaseMap, MapError, MapValue, octets
 from filterd.mta.maps.safety import Owner, trouble_with
@@ -120,80 +120,3 @@ def column(line: bytes, index: int, delimiter: bytes) -> bytes | None:
             return None
         text = text[match.end() :].lstrip(b" \t\n\v\f\r")
     return re.split(rb"[\n\t ]", text, maxsplit=1)[0][:COLUMN_LIMIT]
-
-
-def read_aliases(data: bytes) -> dict[bytes, tuple[bytes, int]]:
-    """Names in lower case with their values and lines; the last line of a name counts."""
-    table: dict[bytes, tuple[bytes, int]] = {}
-    for number, line in logical_lines(data):
-        name, colon, value = line.partition(b":")
-        if colon and not line.startswith((b"#", b" ", b"\t")) and value.strip():
-            table[name.strip().strip(b'"').lower()] = value.lstrip(), number
-    return table
-
-
-def logical_lines(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """Lines of an alias file with the number of their first; one that begins with a blank goes on
-    the one before, and so does one after a backslash at the end."""
-    started, current = 0, b""
-    for number, line in enumerate(data.split(b"\n"), 1):
-        if started and (line.startswith((b" ", b"\t")) or current.endswith(b"\\")):
-            current = current.removesuffix(b"\\") + line
-            continue
-        if started:
-            yield started, current
-        started, current = number, line
-    if started:
-        yield started, current
-
-
-class StabMap(BaseMap):
-    """An alias file, read when it is opened."""
-
-    def __init__(self, options: MapOptions, owner: Callable[[], Owner]) -> None:
-        super().__init__(options)
-        self._owner = owner
-        self._table: dict[bytes, tuple[bytes, int]] = {}
-        self._stamp: tuple[int, int, int] = (0, 0, 0)
-
-    def _open(self) -> tuple[str, int]:
-        self._load()
-        return NO_COMPLAINT
-
-    def _load(self) -> None:
-        name, file = self.options.name, self.options.file
-        owner = self._owner()
-        trouble = trouble_with(file, owner, owner.map_checks())
-        if not trouble:
-            try:
-                self._stamp = stamp(file)
-                self._table = read_aliases(read_regular(Path(file), SIZE_LIMIT))
-            except (OSError, ValueError) as error:
-                trouble = getattr(error, "strerror", "") or str(error)
-        if trouble:
-            if not self.options.is_optional:
-                _log.warning("stab map %s: %s: %s", name, file, trouble)
-            # sendmail says nothing to the person who asks.
-            failure = MapError("")
-            failure.trouble = EX_OK
-            raise failure
-
-    def _answer(self, key: str, arguments: Sequence[str]) -> MapAnswer:
-        try:
-            changed = stamp(self.options.file) != self._stamp
-        except OSError:
-            changed = False  # removed: what was read still counts
-        if changed:
-            with self._lock:
-                self._load()
-        found = self._table.get(octets(key).lower())
-        if found is None:
-            return MapAnswer(None, EX_OK)
-        entry = f"{self.options.file}:{found[1]}"
-        return self._value(key, arguments, MapValue(found[0], entry))
-
-
-def stamp(file: str) -> tuple[int, int, int]:
-    """What changes when a file is written or replaced. Raises OSError."""
-    found = Path(file).stat()
-    return found.st_ino, found.st_mtime_ns, found.st_size

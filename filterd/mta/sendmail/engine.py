@@ -133,6 +133,14 @@ class _CurrentMacros(threading.local, RunTimeMacros):
         return self.definitions.get(name)
 
 
+class _AliasLog(Observer):
+    """Writes what is said about alias files to the log."""
+
+    def message(self, message: RuleMessage) -> None:
+        level = logging.WARNING if message.code[:1] in ERRORS else logging.INFO
+        log.log(level, "%s", readable(str(message)))
+
+
 class RuleEngine:
     """The rules and maps of one configuration."""
 
@@ -141,8 +149,14 @@ class RuleEngine:
         self.current = _CurrentMacros(cf.program.definitions.copy())
         self.memory, self.deferred_memory = RunMemory(), RunMemory()
         self.maps: SiteMaps = open_maps(cf, self.current, site)
+        self.maps.alias_rules = self._alias_rules
         self.resting_maps = RestingMaps(self.maps)
         self._defers = cf.option("DeliveryMode").strip()[:1] == "d"
+
+    def _alias_rules(self) -> AddressResolver:
+        """For the names in alias files. Nothing of it is remembered."""
+        definitions = self.current.definitions
+        return AddressResolver(Rewriter(self.program, self.maps, _AliasLog(), definitions))
 
     def session(self, *, of_client: bool = False) -> RuleSession:
         """The macros of a new session. Maps that could not be opened may be tried again.

@@ -8,7 +8,6 @@ from pathlib import Path
 from filterd.mta.bt.machine import host
 from filterd.mta.cf.addresses import AddressKind, AddressResolver, AddressState, ResolvedAddress
 from filterd.mta.cf.config import SendmailCf
-from filterd.mta.cf.lookup import Maps
 from filterd.mta.cf.marks import octets, readable
 from filterd.mta.cf.observer import Observer
 from filterd.mta.cf.rewriting import Rewriter
@@ -46,12 +45,14 @@ class RuleFile:
     def resolver(self, observer: Observer) -> AddressResolver:
         """Asks the rules, as for one message: what they set does not stay."""
         definitions = self.cf.program.definitions.copy()
-        maps: Maps = (
-            open_maps(self.cf, definitions)
-            if self.given is None
-            else GivenMaps.of(self.cf, definitions, self.given)
-        )
-        return AddressResolver(Rewriter(self.cf.program, maps, observer, definitions))
+        program = self.cf.program
+        if self.given is not None:
+            given = GivenMaps.of(self.cf, definitions, self.given)
+            return AddressResolver(Rewriter(program, given, observer, definitions))
+        maps = open_maps(self.cf, definitions)
+        # The trace does not show what the rules make of the names in alias files.
+        maps.alias_rules = lambda: AddressResolver(Rewriter(program, maps, Observer(), definitions))
+        return AddressResolver(Rewriter(program, maps, observer, definitions))
 
 
 def parsed(resolver: AddressResolver, text: str, kind: AddressKind) -> ResolvedAddress | None:

@@ -17,7 +17,8 @@ from filterd.mta.maps.base import BaseMap, MapValue
 from filterd.mta.maps.opening import SiteMaps
 from filterd.mta.maps.sequence import FindMap, SequenceMap
 from filterd.mta.maps.source import read_source
-from filterd.mta.maps.text import ColumnMap, read_aliases
+from filterd.mta.maps.stab import read_aliases
+from filterd.mta.maps.text import ColumnMap
 
 COMPUTED = frozenset({"null", "dequote", "arith", "arpa", "macro", "regex", "sequence"})
 """Classes of maps that answer out of themselves."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from filterd.mta.maps.base import octets
 from filterd.mta.maps.source import read_source
-from filterd.mta.maps.text import SIZE_LIMIT, read_aliases
+from filterd.mta.maps.stab import read_aliases
+from filterd.mta.maps.text import SIZE_LIMIT
 from filterd.system.bounded import read_regular
 
 _ENDINGS = (".db", ".cdb")

@@ -120,6 +120,7 @@ def test_mistakes_of_the_file_come_first(cf: Path) -> None:
         (".Q", 'Unknown "." command .Q\n'),
         (".", "Usage: .[DC]macro value(s)\n"),
         ("/", "Usage: /[canon|map|mx|parse|try|tryflags]\n"),
+        ("/canon [127.0.0.1]", "getcanonname([127.0.0.1]) returns [127.0.0.1]\n"),
         ("/nope", 'Unknown "/" command /nope\n'),
         ("/parse", "Usage: /parse address\n"),
         ("/try smtp", "Usage: /try mailer address\n"),

@@ -45,6 +45,11 @@ def complaints(*lines: str, head: str = "V10\n") -> list[str]:
         ("Mm, P=/m, E=, A=m", "mailer m: null end-of-line string"),
         ("Mm, P=/m, Q=x, A=m", "mailer m: unknown queue x"),
         ("Mm, P=/m, U=nosuch, A=m", "readcf: mailer U= flag: unknown user nosuch"),
+        ("Mm, P=/m, U=-1:5, A=m", "readcf: mailer U= flag: unknown user -1"),
+        ("Mm, P=/m, U=-, A=m", "readcf: mailer U= flag: unknown user -"),
+        ("Mm, P=/m, U=:5, A=m", "mailer m: null user name"),
+        ("Mm, P=/m, U=1:no.such, A=m", "readcf: mailer U= flag: unknown group no.such"),
+        ("Mm, P=/m, U=1:/, A=m", "mailer m: null group name"),
         ("SA=", 'bad ruleset definition "A=" (number required after `=\')'),
         ("SA=500", 'bad ruleset number 500 in "A=500" (100 max)'),
         ("S-a", 'invalid ruleset name: "-a"'),
@@ -74,6 +79,40 @@ def complaints(*lines: str, head: str = "V10\n") -> list[str]:
 )
 def test_complaints(line: str, complaint: str) -> None:
     assert complaints(line) == [complaint]
+
+
+@pytest.mark.parametrize(
+    ("value", "user", "group"),
+    [
+        ("1:2", 1, 2),
+        ("1 : 2", 1, 2),
+        ("1x2y", 1, 2),
+        ("0x10:010", 16, 8),
+        ("1:11111111111", 1, -1773790777),
+        ("7", 7, -1),
+        ("7:", 7, -1),
+    ],
+)
+def test_users_of_a_mailer_by_number(value: str, user: int, group: int) -> None:
+    cf = parse(f"V10\nMm, P=/m, U={value}, A=m\n", "x.cf", no_file)
+    mailer = cf.program.mailers.find("m")
+    assert mailer is not None
+    assert (cf.problems, mailer.user, mailer.group) == ([], user, group)
+
+
+def test_there_are_at_most_25_mailers() -> None:
+    """A line for one that is known is refused as well."""
+    lines = [f"Mm{number}, P=/m, A=m" for number in range(22)]
+    assert complaints(*lines) == []
+    refused = "too many mailers defined (25 max)"
+    assert complaints(*lines, "Mn, P=/m, A=m", "Mm3, P=/other, A=m", "Mprog, A=m") == [
+        refused,
+        refused,
+        "Mprog: P= argument required",
+    ]
+    text = "\n".join(("V10", *lines, "Mm3, P=/other, A=m", ""))
+    mailer = parse(text, "x.cf", no_file).program.mailers.find("m3")
+    assert mailer is not None and mailer.path == "/m"
 
 
 @pytest.mark.parametrize("line", ["Qa, P=", "Qa, x"])

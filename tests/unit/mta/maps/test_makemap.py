@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from filterd.mta.maps.makemap import USAGE, makemap
-from filterd.mta.maps.newaliases import NewAliases, plain_names
+from filterd.mta.maps.newaliases import NewAliases
 from filterd.mta.maps.writing import entries_of
 from tests.helpers.maps import cf_of, look_in
 
@@ -185,10 +185,22 @@ prog: "|/bin/cat"
 """
 
 
+RULES = (
+    "O OperatorChars=.:@",
+    "S3",
+    "R$* @ $=w	$1",
+    "S0",
+    "R$* @ $*	$#esmtp $@ $2 $: $1 @ $2",
+    "R$*	$#local $: $1",
+    "Mlocal, P=/m, F=lA, A=m",
+    "Mesmtp, P=/m, F=m, A=m",
+)
+
+
 def _newaliases(*lines: str) -> tuple[int, list[str]]:
     said: list[str] = []
-    cf = cf_of("Djmx.test", "Cwmx.test", *lines)
-    status = NewAliases(cf, plain_names(cf), said.append).run()
+    cf = cf_of("V10", "Djmx.test", "Cwmx.test", *lines, *RULES)
+    status = NewAliases(cf, said.append).run()
     return status, said
 
 
