@@ -67,14 +67,20 @@ clean_up() {
 trap clean_up EXIT
 
 base=docker.io/library/debian:bookworm-slim
+# What this machine trusts, a proxy's certificate among it, is trusted in the images as soon as they have ca-certificates.
+certificates=/etc/ssl/certs/ca-certificates.crt
+hooks=()
+# shellcheck disable=SC2016 # the shell of the hook expands it
+[ ! -e "$certificates" ] || hooks=(
+  --customize-hook='mkdir -p "$1/usr/local/share/ca-certificates"'
+  --customize-hook="upload $certificates /usr/local/share/ca-certificates/machine.crt"
+)
 podman image exists "$base" || {
-  mmdebstrap --quiet --variant=minbase bookworm "$work/base.tar"
+  mmdebstrap --quiet --variant=minbase "${hooks[@]}" bookworm "$work/base.tar"
   podman import "$work/base.tar" "$base" >/dev/null
   rm "$work/base.tar"
 }
 build=(podman build --format docker --isolation chroot --network host)
-certificates=/etc/ssl/certs/ca-certificates.crt
-[ ! -e "$certificates" ] || build+=(--volume "$certificates:$certificates:ro")
 "${build[@]}" -f "$checkout/packaging/Containerfile" -t localhost/filterd "$checkout"
 "${build[@]}" -t localhost/filterd-postfix "$checkout/packaging/container/postfix"
 mkdir "$work/clamd"

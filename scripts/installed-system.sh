@@ -64,7 +64,7 @@ cp -L /etc/resolv.conf "$root/etc/resolv.conf"
 wanted="adduser clamav-daemon clamdscan python3 libmilter1.0.1 libarchive13"
 [ "$release" = bookworm ] || wanted=${wanted/libarchive13/libarchive13t64}
 case $mta in postfix) wanted+=" postfix" ;; sendmail) wanted+=" sendmail sendmail-bin sensible-mda procmail" ;; esac
-[ -z "$autopkgtest" ] || wanted+=" autopkgtest"
+[ -z "$autopkgtest" ] || wanted+=" autopkgtest build-essential"
 chroot "$root" sh -c "apt-get -qq update && apt-get -qq -y --no-install-recommends --download-only install $wanted" \
   </dev/null >/dev/null
 
