@@ -109,18 +109,20 @@ class AliasText:
 def logical_lines(data: bytes) -> Iterator[tuple[int, int, bytes]]:
     """Lines with those that go on them, and the numbers of the first and the last physical one. A
     line that begins with a blank goes on the one before it, and so does one behind a backslash."""
-    current: bytes | None = None
+    current: bytearray | None = None
     first = last = 0
     for number, line in enumerate(data.removesuffix(b"\n").split(b"\n"), 1):
         line = line.partition(b"\0")[0]  # noqa: PLW2901  # as C reads it
         if current is not None and (
             current.endswith(b"\\") or (current and line.startswith((b" ", b"\t")))
         ):
-            current = current.removesuffix(b"\\") + line
+            if current.endswith(b"\\"):
+                del current[-1]
+            current += line
         else:
             if current is not None:
-                yield first, last, current
-            current, first = line, number
+                yield first, last, bytes(current)
+            current, first = bytearray(line), number
         last = number
     if current is not None:
-        yield first, last, current
+        yield first, last, bytes(current)

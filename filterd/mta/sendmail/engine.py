@@ -154,8 +154,9 @@ class RuleEngine:
         self._defers = cf.option("DeliveryMode").strip()[:1] == "d"
 
     def _alias_rules(self) -> AddressResolver:
-        """For the names in alias files. Nothing of it is remembered."""
-        definitions = self.current.definitions
+        """For the names in alias files. Nothing of it is remembered, and a session that made them
+        be read keeps its own macros."""
+        definitions = self.current.definitions.copy()
         return AddressResolver(Rewriter(self.program, self.maps, _AliasLog(), definitions))
 
     def session(self, *, of_client: bool = False) -> RuleSession:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from filterd.mta.cf.parser import parse
+from filterd.mta.maps.alias_text import logical_lines
 from filterd.mta.maps.newaliases import NewAliases
 from filterd.mta.sendmail.engine import RuleEngine
 from tests.helpers.bt import session
@@ -243,3 +244,21 @@ def test_a_stab_map_is_read_again_when_its_file_changes(
         "other: line 2: remote@far.test... cannot alias non-local names",
         "other: 1 aliases, longest 1 bytes, 4 bytes total",
     ]
+
+
+def test_the_macros_of_a_session_stay_while_names_are_read(cf: Path) -> None:
+    """A lookup in the middle of an address may be the one that has a file read again."""
+    engine = _engine(cf)
+    session, map = engine.current.definitions, engine.maps.find("other")
+    session.set("addr_type", "e s")
+    session.set("h", "far.test")
+    assert map is not None
+    assert map.lookup("only").value == "z"
+    assert (session.get("addr_type"), session.get("h")) == ("e s", "far.test")
+
+
+def test_a_line_of_many_lines_is_put_together_in_linear_time() -> None:
+    """Each octet is copied a few times, however many lines there are."""
+    data = b"a: b\n" + b" c\n" * 200_000
+    ((first, last, line),) = logical_lines(data)
+    assert (first, last, len(line)) == (1, 200_001, 4 + 2 * 200_000)
